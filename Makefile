@@ -1,0 +1,38 @@
+# Two commands do the work on a fresh machine: `make demo` and `make test`. Each sets up what it needs.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH)
+
+.PHONY: demo test setup tools check unit e2e lock crds clean
+
+demo: setup tools  ## release a good and a bad version through a real Envoy, judged on a real Prometheus
+	headgate lab demo
+
+test: setup tools check unit  ## every check and every fast test
+
+setup:  ## .venv with the headgate command
+	@bash setup/python.sh
+
+tools:
+	@bash setup/prometheus.sh
+
+check:
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+unit:
+	pytest -q -m "not e2e" -n 2
+
+e2e: setup tools  ## the scenarios of the lab, each end to end
+	pytest -q -m e2e -n 2
+
+crds: setup  ## write manifests/crds from the models
+	headgate crds --output manifests/crds
+
+lock:  ## refresh requirements.lock (needs uv)
+	uv pip compile --universal --python-version 3.11 --extra lab --extra dev --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header -q pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .tools

@@ -1,0 +1,1 @@
+"""Headgate: the controller, its lab and its faces."""
