@@ -1,0 +1,343 @@
+"""One generic client for every kind: plain objects in, plain objects out, our own errors.
+
+The official client supplies what it is best at (kubeconfig, in-cluster credentials, TLS, token refresh, pooling).
+Its generated models are not used: they drop fields they do not know, and a user's object must survive byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes.client import ApiClient
+from kubernetes.config import ConfigException, load_incluster_config, new_client_from_config
+
+from delivery.cluster.failures import error_from_answer
+from delivery.cluster.kinds import Kind
+from delivery.errors import Expired, InvalidSpec, NotFound, Unavailable
+
+Object = dict[str, Any]
+PatchType = Literal[
+    "application/merge-patch+json", "application/json-patch+json", "application/strategic-merge-patch+json"
+]
+MERGE: PatchType = "application/merge-patch+json"
+JSON: PatchType = "application/json-patch+json"
+STRATEGIC: PatchType = "application/strategic-merge-patch+json"
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A consistent list of one kind and the resourceVersion a watch resumes from."""
+
+    items: list[Object]
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """`type` is ADDED, MODIFIED, DELETED or BOOKMARK."""
+
+    type: str
+    object: Object
+
+
+class Cluster:
+    """The Kubernetes API, typed by our error tree. Thread-safe."""
+
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+        self._host = str(api.configuration.host).rstrip("/")
+        self._pool = api.rest_client.pool_manager
+        self._served: dict[str, tuple[str, ...]] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def connect(cls, kubeconfig: Path | None, context: str | None = None) -> Cluster:
+        """From a kubeconfig file, or from the pod's service account when none is given.
+
+        Raises InvalidSpec when neither can be read.
+        """
+        try:
+            if kubeconfig is None:
+                load_incluster_config()
+                return cls(ApiClient())
+            return cls(new_client_from_config(config_file=str(kubeconfig), context=context))
+        except (ConfigException, OSError) as problem:
+            where = f"kubeconfig {kubeconfig}" if kubeconfig else "the pod's service account"
+            raise InvalidSpec(
+                f"{where}: cannot read credentials for the API server ({problem}); give --kubeconfig FILE"
+            ) from problem
+
+    @property
+    def host(self) -> str:
+        """The API server's address."""
+        return self._host
+
+    # -- reads ----------------------------------------------------------------------------------------------
+
+    def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object:
+        """One object. Raises NotFound."""
+        return self._call("GET", self._path(kind, namespace, name), what=f"{kind} {_named(name, namespace)}")
+
+    def find(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
+        """One object, or None where it (or its kind) does not exist."""
+        try:
+            return self.get(kind, name, namespace)
+        except NotFound:
+            return None
+
+    def list(
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        labels: Mapping[str, str] | str = "",
+        fields: str = "",
+        limit: int = 500,
+    ) -> Listing:
+        """All objects of a kind (in one namespace or everywhere), read page by page."""
+        items: list[Object] = []
+        token, version = "", ""
+        while True:
+            query = {
+                "limit": limit,
+                "continue": token,
+                "labelSelector": _selector(labels),
+                "fieldSelector": fields,
+            }
+            page = self._call("GET", self._path(kind, namespace), query=query, what=f"list of {kind}")
+            meta = page.get("metadata") or {}
+            for item in page.get("items") or []:
+                items.append({"apiVersion": page["apiVersion"], "kind": kind.name, **item})
+            token, version = str(meta.get("continue") or ""), str(meta.get("resourceVersion") or version)
+            if not token:
+                return Listing(items, version)
+
+    def watch(
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        resource_version: str,
+        timeout_s: int = 300,
+        labels: Mapping[str, str] | str = "",
+    ) -> Iterator[WatchEvent]:
+        """Changes after `resource_version` until the server ends the stream. Raises Expired on 410."""
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": timeout_s,
+            "labelSelector": _selector(labels),
+        }
+        what = f"watch of {kind}"
+        response = self._send("GET", self._path(kind, namespace), query=query, what=what, read_timeout=None)
+        with closing(response):
+            try:
+                for line in _lines(response):
+                    yield _event(json.loads(line), what)
+            except (urllib3.exceptions.HTTPError, OSError) as problem:
+                raise Unavailable(f"{what}: the stream broke ({problem})") from problem
+
+    # -- writes ---------------------------------------------------------------------------------------------
+
+    def create(self, kind: Kind, obj: Mapping[str, Any]) -> Object:
+        """Creates; raises AlreadyExists, InvalidSpec."""
+        namespace = obj["metadata"].get("namespace")
+        name = obj["metadata"].get("name") or obj["metadata"].get("generateName", "")
+        body = {"apiVersion": self.api_version(kind), "kind": kind.name, **obj}
+        body["apiVersion"] = self.api_version(kind)
+        what = f"{kind} {_named(name, namespace)}"
+        return self._call("POST", self._path(kind, namespace), body=body, what=what)
+
+    def replace(self, kind: Kind, obj: Mapping[str, Any], *, subresource: str = "") -> Object:
+        """A full update; the object's resourceVersion is the precondition. Raises Conflict, NotFound."""
+        meta = obj["metadata"]
+        path = self._path(kind, meta.get("namespace"), meta["name"], subresource)
+        what = f"{kind} {_named(meta['name'], meta.get('namespace'))}"
+        return self._call("PUT", path, body=dict(obj), what=what)
+
+    def patch(
+        self,
+        kind: Kind,
+        name: str,
+        namespace: str | None,
+        body: Any,
+        *,
+        patch_type: PatchType = MERGE,
+        subresource: str = "",
+    ) -> Object:
+        """A patch; put `metadata.resourceVersion` in a merge patch to make it a precondition."""
+        path = self._path(kind, namespace, name, subresource)
+        return self._call("PATCH", path, body=body, content_type=patch_type, what=f"{kind} {_named(name, namespace)}")
+
+    def delete(
+        self,
+        kind: Kind,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        grace_period_s: int | None = None,
+        propagation: Literal["Background", "Foreground", "Orphan"] = "Background",
+    ) -> None:
+        """Deletes; `uid` and `resource_version` are preconditions. Raises NotFound, Conflict."""
+        wanted = {"uid": uid, "resourceVersion": resource_version}
+        preconditions = {key: value for key, value in wanted.items() if value is not None}
+        body: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
+        if preconditions:
+            body["preconditions"] = preconditions
+        if grace_period_s is not None:
+            body["gracePeriodSeconds"] = grace_period_s
+        self._call("DELETE", self._path(kind, namespace, name), body=body, what=f"{kind} {_named(name, namespace)}")
+
+    # -- discovery ------------------------------------------------------------------------------------------
+
+    def api_version(self, kind: Kind) -> str:
+        """`group/version` as used with this server. Raises NotFound when the server serves none we speak."""
+        version = self._version(kind)
+        return f"{kind.group}/{version}" if kind.group else version
+
+    def serves(self, kind: Kind) -> bool:
+        """Whether the server knows this kind in a version we speak (asked anew while it does not)."""
+        try:
+            resources = self._call("GET", self._base(kind), what=f"discovery of {kind}")
+        except NotFound:
+            return False
+        return any(entry["name"] == kind.plural for entry in resources.get("resources", []))
+
+    def ping(self) -> str:
+        """The server's git version. Raises Unavailable or Refused."""
+        return str(self._call("GET", "/version", what=f"API server {self._host}").get("gitVersion", ""))
+
+    def _version(self, kind: Kind) -> str:
+        if not kind.group:
+            return kind.versions[0]
+        with self._lock:
+            served = self._served.get(kind.group)
+        if served is None:
+            answer = self._call("GET", f"/apis/{kind.group}", what=f"API group {kind.group}")
+            served = tuple(entry["version"] for entry in answer["versions"])
+            with self._lock:
+                self._served[kind.group] = served
+        for version in kind.versions:
+            if version in served:
+                return version
+        raise NotFound(f"API group {kind.group}: serves {', '.join(served)}, we speak {kind.versions}")
+
+    def _base(self, kind: Kind) -> str:
+        version = self._version(kind)
+        return f"/apis/{kind.group}/{version}" if kind.group else f"/api/{version}"
+
+    def _path(self, kind: Kind, namespace: str | None, name: str = "", subresource: str = "") -> str:
+        parts = [self._base(kind)]
+        if kind.namespaced and namespace:
+            parts.append(f"namespaces/{namespace}")
+        parts.append(kind.plural)
+        parts += [part for part in (name, subresource) if part]
+        return "/".join(parts)
+
+    # -- transport ------------------------------------------------------------------------------------------
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        query: Mapping[str, object] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        response = self._send(method, path, query=query, body=body, content_type=content_type, what=what)
+        with closing(response):
+            try:
+                answer: Object = json.loads(response.read())
+            except (urllib3.exceptions.HTTPError, OSError, ValueError) as problem:
+                raise Unavailable(f"{what}: the answer of {method} broke off ({problem})") from problem
+            finally:
+                response.release_conn()
+        return answer
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        query: Mapping[str, object] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        read_timeout: float | None = READ_TIMEOUT_S,
+    ) -> urllib3.BaseHTTPResponse:
+        asked = {key: value for key, value in (query or {}).items() if value not in ("", None)}
+        url = f"{self._host}{path}" + (f"?{urlencode(asked)}" if asked else "")
+        headers = {"Accept": "application/json", "User-Agent": "headgate", **self._credentials()}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        try:
+            response: urllib3.BaseHTTPResponse = self._pool.request(
+                method,
+                url,
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout),
+                retries=False,
+                preload_content=False,
+            )
+        except urllib3.exceptions.HTTPError as problem:
+            raise Unavailable(f"API server {self._host} cannot be reached ({what}): {_cause(problem)}") from problem
+        if response.status >= 400:
+            with closing(response):
+                raise error_from_answer(response.status, response.read(), response.headers, what)
+        return response
+
+    def _credentials(self) -> dict[str, str]:
+        configuration = self._api.configuration
+        headers = {
+            entry["key"]: entry["value"]
+            for entry in configuration.auth_settings().values()
+            if entry["in"] == "header" and entry["value"]
+        }
+        if configuration.username:
+            headers["authorization"] = configuration.get_basic_auth_token()
+        return headers
+
+
+def _named(name: str, namespace: str | None) -> str:
+    return f"{namespace}/{name}" if namespace else name
+
+
+def _selector(labels: Mapping[str, str] | str) -> str:
+    return labels if isinstance(labels, str) else ",".join(f"{k}={v}" for k, v in labels.items())
+
+
+def _cause(problem: BaseException) -> str:
+    return str(getattr(problem, "reason", None) or problem)
+
+
+def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    pending = b""
+    for chunk in response.stream(amt=None, decode_content=True):
+        *whole, pending = (pending + chunk).split(b"\n")
+        yield from (line for line in whole if line.strip())
+
+
+def _event(raw: Object, what: str) -> WatchEvent:
+    if raw["type"] != "ERROR":
+        return WatchEvent(raw["type"], raw["object"])
+    status = raw["object"]
+    if status.get("code") == 410:
+        raise Expired(f"{what}: {status.get('message', 'too old')}")
+    raise Unavailable(f"{what}: {status.get('message', 'the server ended it with an error')}")

@@ -1,0 +1,42 @@
+"""The kinds of object Headgate reads or writes, and the API versions it can speak for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One REST resource. `versions` in order of preference; the first that the server serves is used."""
+
+    group: str
+    versions: tuple[str, ...]
+    name: str
+    plural: str
+    namespaced: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.group}" if self.group else self.name
+
+
+NAMESPACE = Kind("", ("v1",), "Namespace", "namespaces", namespaced=False)
+POD = Kind("", ("v1",), "Pod", "pods")
+SERVICE = Kind("", ("v1",), "Service", "services")
+ENDPOINTS = Kind("", ("v1",), "Endpoints", "endpoints")
+EVENT = Kind("", ("v1",), "Event", "events")
+DEPLOYMENT = Kind("apps", ("v1",), "Deployment", "deployments")
+REPLICA_SET = Kind("apps", ("v1",), "ReplicaSet", "replicasets")
+ENDPOINT_SLICE = Kind("discovery.k8s.io", ("v1", "v1beta1"), "EndpointSlice", "endpointslices")
+CUSTOM_RESOURCE_DEFINITION = Kind(
+    "apiextensions.k8s.io",
+    ("v1",),
+    "CustomResourceDefinition",
+    "customresourcedefinitions",
+    namespaced=False,
+)
+VIRTUAL_SERVICE = Kind("networking.istio.io", ("v1", "v1beta1", "v1alpha3"), "VirtualService", "virtualservices")
+RELEASE = Kind("headgate.dev", ("v1alpha1",), "Release", "releases")
+DELIVERY_POLICY = Kind("headgate.dev", ("v1alpha1",), "DeliveryPolicy", "deliverypolicies")
+CLUSTER_DELIVERY_POLICY = Kind(
+    "headgate.dev", ("v1alpha1",), "ClusterDeliveryPolicy", "clusterdeliverypolicies", namespaced=False
+)
