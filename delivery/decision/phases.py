@@ -1,0 +1,66 @@
+"""The legal moves between phases, and the one way to make one."""
+
+from __future__ import annotations
+
+from delivery.resources.release import Phase, ReleaseStatus, Stage, Transition
+
+HISTORY_LIMIT = 60
+
+MOVES: dict[Phase, frozenset[Phase]] = {
+    Phase.PENDING: frozenset({Phase.PREPARING, Phase.FAILED, Phase.ROLLING_BACK}),
+    Phase.PREPARING: frozenset({Phase.SHIFTING, Phase.ROLLING_BACK}),
+    Phase.SHIFTING: frozenset({Phase.PAUSED, Phase.PROMOTING, Phase.ROLLING_BACK}),
+    Phase.PAUSED: frozenset({Phase.SHIFTING, Phase.PROMOTING, Phase.ROLLING_BACK}),
+    Phase.PROMOTING: frozenset({Phase.SUCCEEDED, Phase.STALLED, Phase.ROLLING_BACK}),
+    Phase.STALLED: frozenset({Phase.PROMOTING, Phase.ROLLING_BACK}),
+    Phase.ROLLING_BACK: frozenset({Phase.ROLLED_BACK, Phase.SUPERSEDED, Phase.BYPASSED, Phase.FAILED}),
+    Phase.SUCCEEDED: frozenset(),
+    Phase.ROLLED_BACK: frozenset(),
+    Phase.SUPERSEDED: frozenset(),
+    Phase.BYPASSED: frozenset(),
+    Phase.FAILED: frozenset(),
+}
+
+FIRST_STAGE: dict[Phase, Stage] = {
+    Phase.PREPARING: Stage.BACK_ENDS,
+    Phase.PROMOTING: Stage.SHIFT_ALL,
+    Phase.ROLLING_BACK: Stage.WITHDRAW,
+}
+
+
+class IllegalMove(Exception):  # noqa: N818 - a defect of ours, named by what happened
+    """A phase was asked to become one that the table does not allow."""
+
+
+def move(status: ReleaseStatus, phase: Phase, reason: str, message: str, now: float) -> ReleaseStatus:
+    """The status in its new phase, at that phase's first stage, with one line more in its diary.
+
+    Raises IllegalMove.
+    """
+    if phase not in MOVES[status.phase]:
+        raise IllegalMove(f"{status.phase} -> {phase} ({reason})")
+    line = Transition(
+        at=now, phase=phase, reason=reason, message=message, weight=status.traffic.verified_weight or 0.0
+    )
+    return status.model_copy(
+        update={
+            "phase": phase,
+            "reason": reason,
+            "message": message,
+            "stage": FIRST_STAGE.get(phase, Stage.NONE),
+            "stage_since": now,
+            "history": (*status.history, line)[-HISTORY_LIMIT:],
+            "started_at": status.started_at or now,
+            "finished_at": now if phase.final else None,
+        }
+    )
+
+
+def enter(status: ReleaseStatus, stage: Stage, now: float) -> ReleaseStatus:
+    """The status at a later stage of the same phase."""
+    return status.model_copy(update={"stage": stage, "stage_since": now})
+
+
+def note(status: ReleaseStatus, reason: str, message: str) -> ReleaseStatus:
+    """The status with another present reason and message; no line in the diary."""
+    return status.model_copy(update={"reason": reason, "message": message})

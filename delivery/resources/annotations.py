@@ -1,0 +1,28 @@
+"""The annotations and labels Headgate reads and writes, and nothing else by these names."""
+
+from __future__ import annotations
+
+GROUP = "headgate.dev"
+API_VERSION = f"{GROUP}/v1alpha1"
+
+# Read from the user's Deployment.
+POLICY = f"{GROUP}/policy"
+SERVICE = f"{GROUP}/service"
+RELEASE_ID = f"{GROUP}/release-id"
+
+# Written on what Headgate creates.
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "headgate"
+DEPLOYMENT = f"{GROUP}/deployment"
+RELEASE = f"{GROUP}/release"
+TRACK = f"{GROUP}/track"
+CANARY = "canary"
+TEMPLATE_HASH = f"{GROUP}/template-hash"
+
+# Written by Kubernetes.
+POD_TEMPLATE_HASH = "pod-template-hash"
+
+
+def ownership_labels(deployment: str, release: str) -> dict[str, str]:
+    """The labels by which Headgate knows its own objects again."""
+    return {MANAGED_BY: MANAGER, DEPLOYMENT: deployment, RELEASE: release}

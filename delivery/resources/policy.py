@@ -1,0 +1,162 @@
+"""DeliveryPolicy and ClusterDeliveryPolicy: how to deliver. Every field has a default, so `spec: {}` is sound."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from delivery.errors import InvalidSpec
+from delivery.resources.duration import Duration
+
+
+class Spec(BaseModel):
+    """Camel case outside, snake case inside; an unknown field is an error, never ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class VirtualServiceSelector(Spec):
+    """One VirtualService that carries the Service, and which of its named routes (all when empty)."""
+
+    name: str = Field(min_length=1)
+    namespace: str | None = None
+    routes: tuple[str, ...] = ()
+
+
+class IstioMesh(Spec):
+    virtual_services: tuple[VirtualServiceSelector, ...] = ()
+
+
+class Mesh(Spec):
+    provider: Literal["auto", "istio"] = "auto"
+    istio: IstioMesh = IstioMesh()
+
+
+class Step(Spec):
+    """One share of traffic. A bare number stands for `{weight: number}`."""
+
+    weight: float = Field(gt=0, le=100, description="percent of the mesh's traffic for the canary")
+    min_duration: Duration | None = Field(default=None, description="overrides minStepDuration")
+    gate: Literal["approval"] | None = Field(default=None, description="ask a person before leaving this step")
+
+
+def _from_number(value: Any) -> Any:
+    return {"weight": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _rising(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    weights = [step.weight for step in steps]
+    if any(later <= earlier for earlier, later in pairwise(weights)):
+        raise ValueError(f"steps must rise; got {', '.join(f'{weight:g}' for weight in weights)}")
+    return steps
+
+
+class Canary(Spec):
+    steps: Annotated[
+        tuple[Annotated[Step, BeforeValidator(_from_number)], ...],
+        Field(min_length=1, max_length=20),
+        AfterValidator(_rising),
+    ] = (Step(weight=1), Step(weight=5), Step(weight=20), Step(weight=50))
+    min_step_duration: Duration = Field(default=30.0, description="never faster than this")
+    max_step_duration: Duration = Field(default=900.0, description="evidence still undecided by then: onInconclusive")
+    on_inconclusive: Literal["pause", "rollback"] = "pause"
+    ready_deadline: Duration = Field(
+        default=600.0, description="a canary that is not ready by then is rolled back; counted anew at each step"
+    )
+    drain: Duration = Field(default=10.0, description="between the last traffic and the canary's deletion")
+
+
+class Strategy(Spec):
+    canary: Canary = Canary()
+
+
+class Risk(Spec):
+    wrong_rollback: float = Field(default=0.01, gt=0, le=0.5, description="chance to roll back a harmless version")
+    wrong_advance: float = Field(default=0.05, gt=0, le=0.5, description="chance, a step, to advance a harmful one")
+
+
+class ToleranceSpec(Spec):
+    """What is still harmless: canary <= (1 + relative) x stable + absolute."""
+
+    absolute: float = Field(default=0.002, ge=0, lt=1)
+    relative: float = Field(default=0.25, ge=0)
+
+
+class LatencyTolerance(Spec):
+    relative: float = Field(default=0.2, ge=0)
+
+
+class ErrorRateMetric(Spec):
+    name: str = "errors"
+    kind: Literal["errorRate"] = "errorRate"
+    tolerance: ToleranceSpec = ToleranceSpec()
+
+
+class LatencyMetric(Spec):
+    name: str = "latency"
+    kind: Literal["latency"] = "latency"
+    tolerance: LatencyTolerance = LatencyTolerance()
+
+
+Metric = Annotated[ErrorRateMetric | LatencyMetric, Field(discriminator="kind")]
+
+
+def _one_error_rate(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+    kinds = [metric.kind for metric in metrics]
+    if kinds.count("errorRate") != 1 or kinds.count("latency") > 1:
+        raise ValueError("name exactly one metric of kind errorRate and at most one of kind latency")
+    return metrics
+
+
+class NoData(Spec):
+    deadline: Duration = 300.0
+    action: Literal["rollback", "pause"] = "rollback"
+
+
+class Analysis(Spec):
+    interval: Duration = Field(default=10.0, gt=0, description="between looks at the evidence")
+    warm_up: Duration = Field(default=30.0, description="the canary's first seconds of traffic are not judged")
+    risk: Risk = Risk()
+    metrics: Annotated[tuple[Metric, ...], AfterValidator(_one_error_rate)] = (ErrorRateMetric(), LatencyMetric())
+    no_data: NoData = NoData()
+
+
+class DeliveryPolicySpec(Spec):
+    """How to deliver; see the fields."""
+
+    mesh: Mesh = Mesh()
+    strategy: Strategy = Strategy()
+    analysis: Analysis = Analysis()
+    on_rollback: Literal["keepPending", "restoreTemplate"] = "keepPending"
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The steps' weights in percent."""
+        return tuple(step.weight for step in self.strategy.canary.steps)
+
+
+def parse_policy(spec: Any, where: str) -> DeliveryPolicySpec:
+    """The policy of a `spec`. Raises InvalidSpec naming the object (`where`), each field's path and what is wrong."""
+    try:
+        return DeliveryPolicySpec.model_validate(spec or {})
+    except ValidationError as problem:
+        raise InvalidSpec(f"{where}: {'; '.join(_sentences(problem))}") from problem
+
+
+def _sentences(problem: ValidationError) -> list[str]:
+    return [f"{_field_path(error['loc'])}: {_what(error)}" for error in problem.errors()]
+
+
+def _field_path(location: tuple[int | str, ...]) -> str:
+    kinds = {"errorRate", "latency"}  # the discriminator's tag is no field of the user's
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location if part not in kinds]
+    return "spec" + "".join(parts)
+
+
+def _what(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown field; remove it or correct its name"
+    return f"{error['msg'].removeprefix('Value error, ')} (got {error['input']!r})"

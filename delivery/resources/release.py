@@ -1,0 +1,230 @@
+"""Release: one delivery of one pod template, and its permanent record."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from delivery.clock import from_rfc3339, to_rfc3339
+
+Time = Annotated[
+    float,
+    BeforeValidator(lambda value: from_rfc3339(value) if isinstance(value, str) else value),
+    PlainSerializer(to_rfc3339, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class Phase(StrEnum):
+    """Where a Release stands. The legal moves are in `delivery.decision.phases`."""
+
+    PENDING = "Pending"
+    PREPARING = "Preparing"
+    SHIFTING = "Shifting"
+    PAUSED = "Paused"
+    PROMOTING = "Promoting"
+    STALLED = "Stalled"
+    ROLLING_BACK = "RollingBack"
+    SUCCEEDED = "Succeeded"
+    ROLLED_BACK = "RolledBack"
+    SUPERSEDED = "Superseded"
+    BYPASSED = "Bypassed"
+    FAILED = "Failed"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing will ever move again: the Release is history."""
+        return self in {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.SUPERSEDED, Phase.BYPASSED, Phase.FAILED}
+
+
+class Stage(StrEnum):
+    """The ordered parts of Preparing, Promoting and RollingBack, each finished before the next is begun."""
+
+    NONE = ""
+    # Preparing
+    BACK_ENDS = "BackEnds"
+    ROUTE = "Route"
+    CANARY = "Canary"
+    # Promoting
+    SHIFT_ALL = "ShiftAll"
+    ROLL_OUT = "RollOut"
+    SETTLE = "Settle"
+    SHIFT_BACK = "ShiftBack"
+    # Promoting and RollingBack
+    RESTORE_ROUTE = "RestoreRoute"
+    # RollingBack
+    WITHDRAW = "Withdraw"
+    # all unwinding
+    REMOVE_CANARY = "RemoveCanary"
+    REMOVE_BACK_ENDS = "RemoveBackEnds"
+
+
+class Record(BaseModel):
+    """Camel case outside, snake case inside. Unknown fields of a later version are dropped, not fatal."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+
+class Revision(Record):
+    """One pod template: our hash of it, Kubernetes' own where it has one, and its images."""
+
+    template_hash: str
+    pod_template_hash: str | None = None
+    images: tuple[str, ...] = ()
+
+
+class Intent(Record):
+    """What a person asked for, appended to the Release under the asker's own rights."""
+
+    verb: Literal["abort", "approve", "pause", "resume", "retry"]
+    by: str = ""
+    reason: str = ""
+    at: Time | None = None
+
+
+class ReleaseSpec(Record):
+    deployment: str
+    service: str
+    stable: Revision
+    canary: Revision
+    template: dict[str, Any] = Field(description="the pod template that is judged")
+    policy_name: str
+    policy: dict[str, Any] = Field(description="the policy as it was when the Release began")
+    release_id: str
+    attempt: int = Field(default=1, ge=1)
+    intents: tuple[Intent, ...] = ()
+
+
+class Traffic(Record):
+    """`desired` is intent, written before the mesh is touched; `verified` was read back from it. Percent."""
+
+    desired_weight: float | None = None
+    verified_weight: float | None = None
+    max_weight: float = 0.0
+    first_weight_at: Time | None = None
+    zero_weight_at: Time | None = None
+
+
+class RouteRecord(Record):
+    """One route object Headgate edits, and what it takes to give it back as it was."""
+
+    name: str
+    namespace: str
+    created: bool = False
+    saved: dict[str, Any] = Field(default_factory=dict)
+
+
+class AnalysisRecord(Record):
+    """The statistics so far. `data_through` is the last instant that counted."""
+
+    started_at: Time | None = None
+    data_through: Time | None = None
+    last_data_at: Time | None = None
+    state: dict[str, Any] = Field(default_factory=dict)
+    problem: str | None = None
+    queries: tuple[str, ...] = ()
+
+
+class Evidence(Record):
+    """What was known at one decision."""
+
+    at: Time
+    step: int
+    weight: float
+    verdict: str
+    reason: str
+    log_evidence_rollback: float
+    log_evidence_advance: float
+    stable_requests: float
+    stable_errors: float
+    canary_requests: float
+    canary_errors: float
+    metrics: dict[str, Any] = Field(default_factory=dict)
+
+
+class Transition(Record):
+    """One line of the Release's diary."""
+
+    at: Time
+    phase: Phase
+    reason: str
+    message: str
+    weight: float = 0.0
+
+
+class ReleaseStatus(Record):
+    phase: Phase = Phase.PENDING
+    reason: str = ""
+    message: str = ""
+    outcome: Phase | None = Field(default=None, description="the final phase that an unwinding leads to")
+    stage: Stage = Stage.NONE
+    stage_since: Time | None = None
+    step: int = 0
+    step_since: Time | None = Field(default=None, description="since when this step's weight is verified")
+    progress: str = Field(default="", description="step of steps, for people")
+    traffic: Traffic = Traffic()
+    routes: tuple[RouteRecord, ...] = ()
+    analysis: AnalysisRecord = AnalysisRecord()
+    verdict: str = ""
+    evidence: Evidence | None = Field(default=None, description="the newest look")
+    decisions: tuple[Evidence, ...] = Field(default=(), description="the look behind each decision")
+    canary_losses: int = 0
+    intents_done: int = 0
+    history: tuple[Transition, ...] = ()
+    started_at: Time | None = None
+    finished_at: Time | None = None
+
+
+class Release(Record):
+    """A Release as it is read from, and written to, the API."""
+
+    name: str
+    namespace: str
+    uid: str = ""
+    resource_version: str = ""
+    spec: ReleaseSpec
+    status: ReleaseStatus = ReleaseStatus()
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def active(self) -> bool:
+        return not self.status.phase.final
+
+    @property
+    def canary_name(self) -> str:
+        """The canary's Deployment and Service."""
+        return f"{self.spec.deployment}-canary"
+
+    @property
+    def stable_name(self) -> str:
+        """The Service that selects the stable pods only."""
+        return f"{self.spec.deployment}-stable"
+
+
+def release_from_object(obj: dict[str, Any]) -> Release:
+    """Raises pydantic's ValidationError for an object that is no Release of ours."""
+    meta = obj["metadata"]
+    return Release(
+        name=meta["name"],
+        namespace=meta["namespace"],
+        uid=meta.get("uid", ""),
+        resource_version=meta.get("resourceVersion", ""),
+        spec=ReleaseSpec.model_validate(obj["spec"]),
+        status=ReleaseStatus.model_validate(obj.get("status") or {}),
+    )
+
+
+def status_object(status: ReleaseStatus) -> dict[str, Any]:
+    """The status as the API stores it: no nulls, no defaults that say nothing."""
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def spec_object(spec: ReleaseSpec) -> dict[str, Any]:
+    """The spec as the API stores it."""
+    return spec.model_dump(mode="json", by_alias=True, exclude_none=True)
