@@ -28,7 +28,7 @@ FIRST_STAGE: dict[Phase, Stage] = {
 }
 
 
-class IllegalMove(Exception):  # noqa: N818 - a defect of ours, named by what happened
+class IllegalMove(Exception):
     """A phase was asked to become one that the table does not allow."""
 
 
@@ -39,9 +39,7 @@ def move(status: ReleaseStatus, phase: Phase, reason: str, message: str, now: fl
     """
     if phase not in MOVES[status.phase]:
         raise IllegalMove(f"{status.phase} -> {phase} ({reason})")
-    line = Transition(
-        at=now, phase=phase, reason=reason, message=message, weight=status.traffic.verified_weight or 0.0
-    )
+    line = Transition(at=now, phase=phase, reason=reason, message=message, weight=status.traffic.verified_weight or 0.0)
     return status.model_copy(
         update={
             "phase": phase,

@@ -41,6 +41,7 @@ class StableSet:
     images: tuple[str, ...]
     replicas: int
     ready: int
+    template: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything `decide` may look at. `workload` None: the Deployment is gone. `opted_in`: it carries our annotation."""
+    """Everything `decide` may look at. `workload` None: the Deployment is gone. `opted_in`: it has our annotation."""
 
     workload: Workload | None
     opted_in: bool

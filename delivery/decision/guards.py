@@ -1,0 +1,61 @@
+"""What ends an active Release whatever its phase: ordered one-predicate checks, the first that holds decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from delivery.decision.actions import Decision
+from delivery.decision.shifting import answered, pending_intent
+from delivery.decision.snapshot import Snapshot
+from delivery.decision.unwinding import unwind
+from delivery.resources.release import Phase, ReleaseStatus, Stage
+
+Guard = Callable[[Snapshot, ReleaseStatus, float], Decision | None]
+
+
+def deployment_deleted(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision | None:
+    """Nothing is left to deliver to."""
+    if snapshot.workload is not None or status.phase is Phase.ROLLING_BACK:
+        return None
+    return unwind(status, Phase.FAILED, "DeploymentDeleted", "the Deployment was deleted during its release", now)
+
+
+def unpaused_by_hand(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision | None:
+    """The emergency exit: Kubernetes rolls out natively and Headgate steps aside."""
+    workload = snapshot.workload
+    if workload is None or workload.paused or not before_roll_out(status):
+        return None
+    message = "spec.paused was set to false by hand: Kubernetes rolls the template out without a judgement"
+    return unwind(status, Phase.BYPASSED, "UnpausedByHand", message, now)
+
+
+def template_replaced(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision | None:
+    """A newer template waits: this one is not worth judging any more."""
+    workload, release = snapshot.workload, snapshot.release
+    if workload is None or release is None or not before_roll_out(status):
+        return None
+    if workload.template_hash == release.spec.canary.template_hash:
+        return None
+    if workload.template_hash == release.spec.stable.template_hash:
+        message = "the stable template was put back"
+    else:
+        message = f"a newer template came ({', '.join(workload.images)})"
+    return unwind(status, Phase.SUPERSEDED, "TemplateReplaced", message, now)
+
+
+def aborted(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision | None:
+    """A person does not want this version."""
+    intent = pending_intent(snapshot, status)
+    if intent is None or intent.verb != "abort" or not before_roll_out(status):
+        return None
+    message = f"aborted{f' by {intent.by}' if intent.by else ''}: {intent.reason or 'no reason given'}"
+    return unwind(answered(status), Phase.ROLLED_BACK, "Aborted", message, now)
+
+
+GUARDS: tuple[Guard, ...] = (deployment_deleted, unpaused_by_hand, template_replaced, aborted)
+
+
+def before_roll_out(status: ReleaseStatus) -> bool:
+    """Whether the user's own Deployment is untouched so far, so that withdrawing the canary undoes everything."""
+    early = {Phase.PENDING, Phase.PREPARING, Phase.SHIFTING, Phase.PAUSED}
+    return status.phase in early or (status.phase is Phase.PROMOTING and status.stage is Stage.SHIFT_ALL)

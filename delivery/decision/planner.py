@@ -1,0 +1,64 @@
+"""`decide`: one snapshot in, one decision out. Total over phases, pure, and short enough to audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from delivery.decision.actions import Decision
+from delivery.decision.at_rest import rest
+from delivery.decision.guards import GUARDS
+from delivery.decision.preparing import begin, prepare
+from delivery.decision.promoting import promote, wait_for_a_person
+from delivery.decision.shifting import hold, shift
+from delivery.decision.snapshot import Look, Snapshot
+from delivery.decision.unwinding import continue_unwinding
+from delivery.resources.policy import DeliveryPolicySpec, parse_policy
+from delivery.resources.release import Evidence, Phase, ReleaseStatus
+
+Handler = Callable[[Snapshot, ReleaseStatus, DeliveryPolicySpec, float], Decision]
+
+HANDLERS: dict[Phase, Handler] = {
+    Phase.PENDING: begin,
+    Phase.PREPARING: prepare,
+    Phase.SHIFTING: shift,
+    Phase.PAUSED: hold,
+    Phase.PROMOTING: promote,
+    Phase.STALLED: wait_for_a_person,
+    Phase.ROLLING_BACK: continue_unwinding,
+}
+
+
+def decide(snapshot: Snapshot, now: float) -> Decision:
+    """What to record, do and wait for next. `now` in seconds since the epoch."""
+    release = snapshot.release
+    if release is None or not release.active:
+        return rest(snapshot)
+    status = _with_look(release.status, snapshot.look)
+    for guard in GUARDS:
+        decision = guard(snapshot, status, now)
+        if decision:
+            return decision
+    policy = parse_policy(release.spec.policy, f"Release {release.key}")
+    decision = HANDLERS[status.phase](snapshot, status, policy, now)
+    return decision if decision.status is not None else replace(decision, status=status)
+
+
+def _with_look(status: ReleaseStatus, look: Look | None) -> ReleaseStatus:
+    if look is None:
+        return status
+    evidence = Evidence(
+        at=look.at,
+        step=status.step,
+        weight=status.traffic.verified_weight or 0.0,
+        verdict=look.verdict,
+        reason=look.reason,
+        log_evidence_rollback=look.log_evidence_rollback,
+        log_evidence_advance=look.log_evidence_advance,
+        stable_requests=look.stable_requests,
+        stable_errors=look.stable_errors,
+        canary_requests=look.canary_requests,
+        canary_errors=look.canary_errors,
+        metrics=look.metrics,
+    )
+    return status.model_copy(update={"evidence": evidence, "verdict": look.verdict})

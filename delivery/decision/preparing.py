@@ -1,0 +1,99 @@
+"""Pending and Preparing: back ends, the route split at 0 %, then the canary's pods. No request reaches a canary yet.
+
+The route is split before the first canary pod exists: the apex Service selects canary pods too, and traffic that still
+goes to it would reach them unjudged.
+"""
+
+from __future__ import annotations
+
+from delivery.decision.actions import Announce, Decision, EnsureBackEnds, EnsureCanary, SetWeight
+from delivery.decision.phases import enter, move
+from delivery.decision.snapshot import Snapshot
+from delivery.decision.steps import replicas_for, same_weight
+from delivery.decision.unwinding import WAIT_S, unwind
+from delivery.resources.policy import DeliveryPolicySpec
+from delivery.resources.release import Phase, ReleaseStatus, RouteRecord, Stage
+
+SETTLE_S = 1.0  # what is ready here must have reached every proxy before traffic depends on it
+
+
+def begin(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
+    """Pending: refuse names that belong to somebody else, else start preparing."""
+    taken = [f"Service {name}" for name in snapshot.back_ends.foreign]
+    if snapshot.canary.exists and not snapshot.canary.ours:
+        taken.append("Deployment")
+    if taken:
+        release = snapshot.release
+        name = f"{release.spec.deployment}-canary" if release else ""
+        message = (
+            f"{', '.join(taken)}: an object of that name ({name}) exists and is not Headgate's; rename or delete it"
+        )
+        return Decision(move(status, Phase.FAILED, "NameTaken", message, now), (Announce("NameTaken", message, True),))
+    message = f"preparing the canary; steps {', '.join(f'{weight:g} %' for weight in policy.weights)}"
+    started = move(status, Phase.PREPARING, "Started", message, now)
+    return Decision(_with_progress(started, policy), (Announce("Started", message),), again_after=0.0)
+
+
+def prepare(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
+    """The next thing that Preparing asks for."""
+    handlers = {Stage.BACK_ENDS: _back_ends, Stage.ROUTE: _route, Stage.CANARY: _canary}
+    return handlers[status.stage](snapshot, status, policy, now)
+
+
+def _back_ends(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
+    stable = snapshot.stable
+    if stable is None:
+        return _wait_or_give_up(status, policy, now, "StableMissing", "the stable ReplicaSet is gone")
+    if not snapshot.back_ends.exist or snapshot.back_ends.stable_hash != stable.pod_template_hash:
+        ensure = EnsureBackEnds(stable.pod_template_hash, "the stable pods need a name of their own")
+        return Decision(status, (ensure,), again_after=WAIT_S)
+    if snapshot.back_ends.stable_ready < max(1, stable.ready):
+        return _wait_or_give_up(status, policy, now, "StableNotReady", "no stable pod is ready behind its Service")
+    return Decision(enter(status, Stage.ROUTE, now), again_after=SETTLE_S)
+
+
+def _route(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
+    if not settled(status, now):
+        return Decision(status, again_after=SETTLE_S)
+    if snapshot.route.problem:
+        return unwind(status, Phase.FAILED, "RouteInvalid", snapshot.route.problem, now)
+    if same_weight(snapshot.route.weight, 0.0) and status.routes:
+        return Decision(enter(status, Stage.CANARY, now), again_after=0.0)
+    if not status.routes:
+        routes = tuple(RouteRecord.model_validate(record) for record in snapshot.route.records)
+        status = status.model_copy(update={"routes": routes})
+    traffic = status.traffic.model_copy(update={"desired_weight": 0.0})
+    split = SetWeight(0.0, "all traffic to the stable pods before a canary pod exists")
+    return Decision(status.model_copy(update={"traffic": traffic}), (split,), again_after=WAIT_S)
+
+
+def _canary(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
+    if not same_weight(snapshot.route.weight, 0.0):
+        return Decision(status, (SetWeight(0.0, "the route was changed while the canary starts"),), again_after=WAIT_S)
+    size = replicas_for(policy.weights[0], snapshot.stable.replicas if snapshot.stable else 1)
+    if not snapshot.canary.exists or snapshot.canary.replicas != size:
+        return Decision(status, (EnsureCanary(size, f"{size} for {policy.weights[0]:g} %"),), again_after=WAIT_S)
+    if snapshot.canary.ready < size:
+        message = f"{snapshot.canary.ready} of {size} canary pods ready"
+        return _wait_or_give_up(status, policy, now, "CanaryNotReady", message)
+    message = f"canary ready ({size} {'pod' if size == 1 else 'pods'}); first step {policy.weights[0]:g} %"
+    return Decision(move(status, Phase.SHIFTING, "CanaryReady", message, now), again_after=0.0)
+
+
+def _wait_or_give_up(
+    status: ReleaseStatus, policy: DeliveryPolicySpec, now: float, reason: str, message: str
+) -> Decision:
+    deadline = policy.strategy.canary.ready_deadline
+    waited = now - (status.stage_since or now)
+    if waited > deadline:
+        return unwind(status, Phase.ROLLED_BACK, reason, f"{message} after {waited:.0f} s (readyDeadline)", now)
+    return Decision(status, again_after=WAIT_S)
+
+
+def settled(status: ReleaseStatus, now: float) -> bool:
+    """Whether the present stage began long enough ago for every proxy to have heard of what it relies on."""
+    return now - (status.stage_since or now) >= SETTLE_S
+
+
+def _with_progress(status: ReleaseStatus, policy: DeliveryPolicySpec) -> ReleaseStatus:
+    return status.model_copy(update={"progress": f"{status.step + 1}/{len(policy.weights)}"})

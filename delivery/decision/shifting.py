@@ -1,0 +1,217 @@
+"""Shifting and Paused: one step at a time, each entered with enough pods and left on evidence."""
+
+from __future__ import annotations
+
+from delivery.decision.actions import Announce, Decision, EnsureCanary, SetWeight
+from delivery.decision.phases import enter, move, note
+from delivery.decision.snapshot import Look, Snapshot
+from delivery.decision.steps import replicas_for, same_weight
+from delivery.decision.unwinding import WAIT_S, unwind
+from delivery.resources.policy import DeliveryPolicySpec
+from delivery.resources.release import Evidence, Intent, Phase, ReleaseStatus, Stage
+
+LOSSES_ALLOWED = 2  # a node drain may take the only canary pod once or twice; a third time it is the version
+ROLL_BACK, ADVANCE = "RollBack", "Advance"
+
+
+def shift(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
+    """Shifting: carry the step's weight, then judge."""
+    condemned = rolled_back_on_evidence(snapshot.look, status, now)
+    if condemned:
+        return condemned
+    intent = pending_intent(snapshot, status)
+    if intent:
+        return _answer(intent, status, policy, now)
+    carrying = carry_weight(snapshot, status, policy.weights[status.step], policy, now)
+    if carrying:
+        return carrying
+    return _judge_step(snapshot, verified(snapshot, status, policy, now), policy, now)
+
+
+def hold(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
+    """Paused: keep the weight, keep judging; only a person or a condemning verdict moves it on."""
+    condemned = rolled_back_on_evidence(snapshot.look, status, now)
+    if condemned:
+        return condemned
+    intent = pending_intent(snapshot, status)
+    if intent:
+        return _answer(intent, status, policy, now)
+    desired = status.traffic.desired_weight
+    carrying = carry_weight(snapshot, status, policy.weights[status.step] if desired else 0.0, policy, now)
+    return carrying or Decision(status, again_after=policy.analysis.interval)
+
+
+def rolled_back_on_evidence(look: Look | None, status: ReleaseStatus, now: float) -> Decision | None:
+    """The decision to roll back, where the evidence condemns the canary."""
+    if look is None or look.verdict != ROLL_BACK:
+        return None
+    return unwind(_remember(status), Phase.ROLLED_BACK, "EvidenceAgainstCanary", look.reason, now)
+
+
+def carry_weight(
+    snapshot: Snapshot, status: ReleaseStatus, weight: float, policy: DeliveryPolicySpec, now: float
+) -> Decision | None:
+    """What is still missing until the mesh gives the canary `weight` percent and enough pods; None when nothing is."""
+    size = replicas_for(weight, snapshot.stable.replicas if snapshot.stable else 1)
+    if snapshot.canary.ready == 0 and (status.traffic.desired_weight or 0) > 0:
+        return _lost(status, now)
+    if snapshot.canary.replicas < size or not snapshot.canary.exists:
+        ensure = EnsureCanary(size, f"{size} for {weight:g} %")
+        return Decision(enter(status, Stage.NONE, now), (ensure,), again_after=WAIT_S)
+    if same_weight(status.traffic.desired_weight, weight):
+        return _hold_against_drift(snapshot, status, weight, size)
+    if snapshot.canary.ready < size:
+        return _await_pods(snapshot, status, size, policy, now)
+    return Decision(_intend(status, weight, now), (SetWeight(weight, status.message),), again_after=WAIT_S)
+
+
+def verified(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> ReleaseStatus:
+    """The status once the mesh was read to carry the desired weight: the step's clock runs from here."""
+    weight = snapshot.route.weight or 0.0
+    if same_weight(status.traffic.verified_weight, weight) and status.step_since is not None:
+        return status
+    traffic = status.traffic.model_copy(
+        update={"verified_weight": weight, "max_weight": max(status.traffic.max_weight, weight)}
+    )
+    analysis = status.analysis
+    if analysis.started_at is None:
+        start = now + policy.analysis.warm_up
+        analysis = analysis.model_copy(update={"started_at": start, "data_through": start})
+    return status.model_copy(
+        update={
+            "traffic": traffic,
+            "step_since": now,
+            "progress": f"{status.step + 1}/{len(policy.weights)}",
+            "analysis": analysis,
+        }
+    )
+
+
+def pending_intent(snapshot: Snapshot, status: ReleaseStatus) -> Intent | None:
+    """The oldest wish of a person that was not answered yet."""
+    release = snapshot.release
+    waiting = release.spec.intents[status.intents_done :] if release else ()
+    return waiting[0] if waiting else None
+
+
+def answered(status: ReleaseStatus) -> ReleaseStatus:
+    """The status with one more intent behind it."""
+    return status.model_copy(update={"intents_done": status.intents_done + 1})
+
+
+def _judge_step(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
+    silent = _no_data(status, policy, now)
+    if silent:
+        return silent
+    canary, elapsed = policy.strategy.canary, now - (status.step_since or now)
+    step = canary.steps[status.step]
+    shortest = canary.min_step_duration if step.min_duration is None else step.min_duration
+    if snapshot.look and snapshot.look.verdict == ADVANCE and elapsed >= shortest:
+        if step.gate == "approval":
+            message = f"step {status.step + 1} ({step.weight:g} %) is healthy; waiting for approval"
+            return _pause(_remember(status), "AwaitingApproval", message, now)
+        return leave_step(_remember(status), policy, snapshot.look.reason, now)
+    if elapsed > canary.max_step_duration:
+        return _inconclusive(snapshot, status, policy, now)
+    return Decision(status, again_after=min(1.0, policy.analysis.interval))
+
+
+def leave_step(status: ReleaseStatus, policy: DeliveryPolicySpec, reason: str, now: float) -> Decision:
+    """On to the next step, or to promotion after the last."""
+    if status.step + 1 == len(policy.weights):
+        promoted = move(status, Phase.PROMOTING, "Healthy", reason, now)
+        return Decision(promoted, (Announce("Promoting", reason),), again_after=0.0)
+    weight = policy.weights[status.step + 1]
+    message = f"advancing to {weight:g} %: {reason}"
+    advanced = enter(note(status, "Advancing", message), Stage.NONE, now)
+    advanced = advanced.model_copy(
+        update={"step": status.step + 1, "step_since": None, "progress": f"{status.step + 2}/{len(policy.weights)}"}
+    )
+    return Decision(advanced, (Announce("Advancing", message),), again_after=0.0)
+
+
+def _answer(intent: Intent, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
+    status = answered(status)
+    by = f" by {intent.by}" if intent.by else ""
+    paused = status.phase is Phase.PAUSED
+    if intent.verb == "pause" and not paused:
+        return _pause(status, "PausedByRequest", f"paused{by}: {intent.reason or 'no reason given'}", now)
+    if intent.verb in {"resume", "approve"} and paused:
+        resumed = move(status, Phase.SHIFTING, "Resumed", f"{intent.verb} given{by}", now)
+        resumed = resumed.model_copy(update={"step_since": now})
+        if intent.verb == "approve":
+            return leave_step(resumed, policy, f"approved{by}", now)
+        return Decision(resumed, again_after=0.0)
+    return Decision(status, again_after=0.0)  # asked for what already is, or what does not apply here
+
+
+def _no_data(status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision | None:
+    analysis = status.analysis
+    since = max(filter(None, (analysis.last_data_at, analysis.started_at, status.step_since)), default=now)
+    if now - since <= policy.analysis.no_data.deadline:
+        return None
+    cause = analysis.problem or "no request reached the canary"
+    message = f"no data on the canary for {now - since:.0f} s: {cause}"
+    if policy.analysis.no_data.action == "pause":
+        return _pause(status, "NoData", message, now)
+    return unwind(status, Phase.ROLLED_BACK, "NoData", message, now)
+
+
+def _inconclusive(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
+    look = snapshot.look
+    further = look.seconds_to_decide if look else None
+    estimate = f"; at this traffic about {further:.0f} s more would decide" if further else ""
+    known = look.reason if look else "nothing was judged yet"
+    message = f"undecided after {policy.strategy.canary.max_step_duration:.0f} s (maxStepDuration): {known}{estimate}"
+    if policy.strategy.canary.on_inconclusive == "pause":
+        return _pause(_remember(status), "Inconclusive", message, now)
+    return unwind(_remember(status), Phase.ROLLED_BACK, "Inconclusive", message, now)
+
+
+def _pause(status: ReleaseStatus, reason: str, message: str, now: float) -> Decision:
+    held = move(status, Phase.PAUSED, reason, message, now)
+    return Decision(held, (Announce(reason, message, warning=reason != "AwaitingApproval"),), again_after=1.0)
+
+
+def _lost(status: ReleaseStatus, now: float) -> Decision:
+    losses = status.canary_losses + 1
+    if losses > LOSSES_ALLOWED:
+        message = f"the canary lost all its ready pods {losses} times"
+        return unwind(status, Phase.ROLLED_BACK, "CanaryLost", message, now)
+    message = "the canary has no ready pod; its weight is 0 until it has"
+    status = enter(note(status, "CanaryLost", message), Stage.NONE, now)
+    traffic = status.traffic.model_copy(update={"desired_weight": 0.0, "verified_weight": None})
+    status = status.model_copy(update={"canary_losses": losses, "step_since": None, "traffic": traffic})
+    return Decision(status, (SetWeight(0.0, message), Announce("CanaryLost", message, True)), again_after=WAIT_S)
+
+
+def _await_pods(
+    snapshot: Snapshot, status: ReleaseStatus, size: int, policy: DeliveryPolicySpec, now: float
+) -> Decision:
+    waited = now - (status.stage_since or now)
+    if waited > policy.strategy.canary.ready_deadline:
+        message = f"{snapshot.canary.ready} of {size} canary pods ready after {waited:.0f} s (readyDeadline)"
+        return unwind(status, Phase.ROLLED_BACK, "CanaryNotReady", message, now)
+    return Decision(status, again_after=WAIT_S)
+
+
+def _hold_against_drift(snapshot: Snapshot, status: ReleaseStatus, weight: float, size: int) -> Decision | None:
+    if snapshot.route.problem:
+        return Decision(note(status, "RouteInvalid", snapshot.route.problem), again_after=1.0)
+    if not same_weight(snapshot.route.weight, weight):
+        return Decision(status, (SetWeight(weight, f"the mesh does not carry {weight:g} % yet"),), again_after=WAIT_S)
+    if snapshot.canary.replicas != size:  # the stable pods were scaled; the canary follows
+        return Decision(status, (EnsureCanary(size, f"{size} for {weight:g} %"),), again_after=WAIT_S)
+    return None
+
+
+def _intend(status: ReleaseStatus, weight: float, now: float) -> ReleaseStatus:
+    update: dict[str, object] = {"desired_weight": weight}
+    if status.traffic.first_weight_at is None and weight > 0:
+        update["first_weight_at"] = now
+    return status.model_copy(update={"traffic": status.traffic.model_copy(update=update), "step_since": None})
+
+
+def _remember(status: ReleaseStatus) -> ReleaseStatus:
+    kept: tuple[Evidence, ...] = (*status.decisions, status.evidence) if status.evidence else status.decisions
+    return status.model_copy(update={"decisions": kept})

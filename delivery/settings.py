@@ -1,0 +1,18 @@
+"""What the controller is told at start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`namespaces` empty: all of them. `settle_s`: how long after an instant Prometheus is asked for it."""
+
+    prometheus_url: str
+    kubeconfig: Path | None = None
+    context: str | None = None
+    namespace: str | None = None
+    workers: int = 4
+    settle_s: float = 1.0
