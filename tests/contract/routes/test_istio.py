@@ -1,0 +1,54 @@
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from mesh_adapters.adapter import RouteAdapter
+from mesh_adapters.istio.routes import IstioRoutes
+from tests.contract.routes.contract import RouteContract
+
+
+class TestIstio(RouteContract):
+    @property
+    def adapter(self) -> RouteAdapter:
+        return IstioRoutes()
+
+    def user_route(self) -> dict[str, Any]:
+        return {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "VirtualService",
+            "metadata": {"name": "storefront", "namespace": "shop", "resourceVersion": "7"},
+            "spec": {
+                "hosts": ["shop.example.com"],
+                "gateways": ["infra/public", "mesh"],
+                "http": [
+                    {"name": "old", "match": [{"uri": {"prefix": "/old"}}], "redirect": {"uri": "/"}},
+                    {
+                        "name": "api",
+                        "match": [{"uri": {"prefix": "/api"}}],
+                        "route": [
+                            {"weight": 90, "destination": {"host": "web", "port": {"number": 80}}},
+                            {"destination": {"host": "legacy"}, "weight": 10},
+                        ],
+                        "retries": {"attempts": 2},
+                    },
+                    {"route": [{"destination": {"host": "web.shop.svc.cluster.local"}}]},
+                ],
+            },
+        }
+
+    def bystander(self) -> dict[str, Any]:
+        return {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "VirtualService",
+            "metadata": {"name": "cart", "namespace": "shop"},
+            "spec": {"hosts": ["cart"], "http": [{"route": [{"destination": {"host": "cart"}}]}]},
+        }
+
+    def edited_elsewhere(self, route: Mapping[str, Any]) -> dict[str, Any]:
+        edited = deepcopy(dict(route))
+        edited["metadata"]["annotations"] = {"owner": "storefront team"}
+        edited["spec"]["http"][1]["timeout"] = "3s"
+        edited["spec"]["http"].insert(
+            0, {"directResponse": {"status": 204}, "match": [{"method": {"exact": "OPTIONS"}}]}
+        )
+        return edited

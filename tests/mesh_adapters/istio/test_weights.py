@@ -1,0 +1,54 @@
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesh_adapters.istio.weights import canary_share, integer_weights, representable, shares
+
+
+@pytest.mark.parametrize(
+    ("percent", "share"),
+    [
+        (0, Fraction(0)),
+        (0.1, Fraction(1, 1000)),
+        (0.0001, Fraction(1, 1_000_000)),
+        (100 / 3, Fraction(333_333, 1_000_000)),
+        (100, Fraction(1)),
+    ],
+)
+def test_a_percentage_is_taken_to_a_part_in_a_million(percent: float, share: Fraction) -> None:
+    assert canary_share(percent) == share
+
+
+def test_only_nothing_is_nothing_and_only_all_is_all() -> None:
+    assert canary_share(1e-9) == Fraction(1, 1_000_000)
+    assert canary_share(99.9999999) == Fraction(999_999, 1_000_000)
+
+
+def test_shares_as_istio_has_them() -> None:
+    assert shares([0]) == [1]
+    assert shares([30]) == [1]
+    assert shares([1, 0, 3]) == [Fraction(1, 4), 0, Fraction(3, 4)]
+    assert shares([0, 0]) == [0, 0]
+    assert shares([]) == []
+
+
+def test_weights_add_up_to_a_round_number_where_that_is_exact() -> None:
+    assert integer_weights([Fraction(1, 20), Fraction(19, 20)]) == [5, 95]
+    assert integer_weights([Fraction(1, 1000), Fraction(999, 1000)]) == [1, 999]
+    assert integer_weights([Fraction(1, 3), Fraction(2, 3)]) == [1, 2]
+    assert integer_weights([Fraction(0), Fraction(0)]) == [0, 0]
+
+
+@given(st.lists(st.integers(0, 2**31 - 1), min_size=2, max_size=6).filter(any))
+def test_integer_weights_are_exact_and_always_the_same(weights: list[int]) -> None:
+    wanted = shares(weights)
+    found = integer_weights(wanted)
+    assert shares(found) == wanted
+    assert integer_weights(shares([weight * 3 for weight in weights])) == found
+
+
+def test_a_sum_beyond_int32_is_not_representable() -> None:
+    assert representable([Fraction(1, 2**31 - 1), Fraction(2**31 - 2, 2**31 - 1)])
+    assert not representable([Fraction(1, 2**31), Fraction(2**31 - 1, 2**31)])
