@@ -1,7 +1,7 @@
 """One rule's list of weighted destinations, as the user has it and as a release splits it.
 
 `folded` reads a list in either form into slots: one for each destination the user wrote, with the share of the rule's
-traffic it has and, where it goes to the apex Service, how much of that is the canary's. `split` and `unsplit` write
+traffic it has and, where it goes to the apex Service, how much of that is the canary's. `divided` and `united` write
 slots back. A destination to the stable or canary Service that has lost its partner counts as the apex's too, for its
 Service is gone when the release ends.
 """
@@ -88,7 +88,7 @@ def folded(entries: Sequence[Mapping[str, Any]], names: Names) -> list[Slot]:
     return slots if len(slots) != 1 else [replace(slots[0], share=Fraction(1))]
 
 
-def split(slots: Sequence[Slot], names: Names, canary: Fraction) -> list[Destination]:
+def divided(slots: Sequence[Slot], names: Names, canary: Fraction) -> list[Destination]:
     """The list with each of the apex's slots as two destinations, `canary` (of 1) of its share to the canary."""
     parts = list(_parts(slots, canary))
     weights = integer_weights([part.share for part, _ in parts])
@@ -98,12 +98,12 @@ def split(slots: Sequence[Slot], names: Names, canary: Fraction) -> list[Destina
     ]
 
 
-def split_shares(slots: Sequence[Slot], canary: Fraction) -> list[Fraction]:
-    """The shares that `split` has to write as weights."""
+def divided_shares(slots: Sequence[Slot], canary: Fraction) -> list[Fraction]:
+    """The shares that `divided` has to write as weights."""
     return [part.share for part, _ in _parts(slots, canary)]
 
 
-def unsplit(slots: Sequence[Slot], original: Sequence[Mapping[str, Any]] | None, names: Names) -> list[Destination]:
+def united(slots: Sequence[Slot], original: Sequence[Mapping[str, Any]] | None, names: Names) -> list[Destination]:
     """The list with one destination for each slot: the user's own of `original` where the slots still are those,
     in whatever order; else (the user has changed the list, or `original` is None) made anew with the same shares."""
     matched = matching(slots, original or (), names)

@@ -18,7 +18,7 @@ from mesh_adapters.adapter import (
     TrafficSplit,
     UnsupportedRoute,
 )
-from mesh_adapters.istio.destinations import Names, Slot, folded, split, split_shares, unsplit
+from mesh_adapters.istio.destinations import Names, Slot, divided, divided_shares, folded, united
 from mesh_adapters.istio.hosts import ServiceHosts
 from mesh_adapters.istio.rules import (
     Rule,
@@ -139,7 +139,7 @@ class IstioRoutes:
         entries = known(mine, saved, names)
         for rule in mine:
             original = entries.get((rule.kind, rule.index), {}).get("route")
-            rule.body["route"] = unsplit(folded(rule.entries, names), original, names)
+            rule.body["route"] = united(folded(rule.entries, names), original, names)
         return restored
 
     def _names(self, route: Route, split: TrafficSplit) -> Names:
@@ -220,7 +220,7 @@ def _require_plain(route: Route, rule: Rule, names: Names) -> None:
 
 
 def _require_fine_enough(route: Route, rule: Rule, slots: Sequence[Slot], percent: float) -> None:
-    if not representable(split_shares(slots, canary_share(percent))):
+    if not representable(divided_shares(slots, canary_share(percent))):
         raise UnsupportedRoute(
             f"{identity(route)}: {rule.field} cannot give the canary exactly {percent:g} %, for with its own weights "
             f"the sum would exceed {MAX_TOTAL}: use smaller weights in the same proportion, or a rounder step"
@@ -233,7 +233,7 @@ def _split_of(route: Route, rule: Rule, names: Names, percent: float) -> list[di
         return [dict(entry) for entry in rule.entries]
     if percent > 0:
         _require_fine_enough(route, rule, slots, percent)
-    return split(slots, names, canary_share(percent))
+    return divided(slots, names, canary_share(percent))
 
 
 def _percent(weight: float | None) -> str:

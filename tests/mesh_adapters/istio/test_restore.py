@@ -7,6 +7,7 @@ from copy import deepcopy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from mesh_adapters.adapter import TrafficSplit
 from mesh_adapters.istio.routes import IstioRoutes
 from tests.mesh_adapters.istio.virtual_services import (
     Object,
@@ -159,3 +160,27 @@ def test_the_record_forgets_rules_that_are_gone() -> None:
     planned = released(http(rule(to("web"), name="b")), 5)
     again = ISTIO.save(planned, split(5), saved=saved)
     assert [(each["name"], each["index"]) for each in again["rules"]] == [("b", 0)]
+
+
+def test_two_releases_in_one_virtual_service_do_not_touch_each_other() -> None:
+    cart = TrafficSplit("shop", "cart", "cart-stable", "cart-canary", 20)
+    original = http(rule(to("web", weight=7)), rule(to("cart", weight=7)))
+    web_saved = ISTIO.save(original, split(5))
+    both = released(original, 5)
+    cart_saved = ISTIO.save(both, cart)
+    both = ISTIO.plan(both, cart)
+    assert (ISTIO.read(both, split(0)), ISTIO.read(both, cart)) == (5, 20)
+    without_web = ISTIO.restore(both, web_saved, split(5))
+    assert ISTIO.read(without_web, cart) == 20
+    assert json.dumps(ISTIO.restore(without_web, cart_saved, cart)) == json.dumps(original)
+
+
+def test_two_releases_in_one_rule_leave_its_proportions() -> None:
+    cart = TrafficSplit("shop", "cart", "cart-stable", "cart-canary", 20)
+    original = http(rule(to("web", weight=1), to("cart", weight=3)))
+    web_saved = ISTIO.save(original, split(5))
+    both = released(original, 5)
+    cart_saved = ISTIO.save(both, cart)
+    both = ISTIO.plan(released(ISTIO.plan(both, cart), 50), cart)
+    restored = ISTIO.restore(ISTIO.restore(both, web_saved, split(5)), cart_saved, cart)
+    assert restored["spec"]["http"] == [rule(to("web", weight=25), to("cart", weight=75))]
