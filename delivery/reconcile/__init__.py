@@ -1,0 +1,1 @@
+"""The loop: wake, gather, decide, record, apply."""

@@ -23,6 +23,6 @@ TEMPLATE_HASH = f"{GROUP}/template-hash"
 POD_TEMPLATE_HASH = "pod-template-hash"
 
 
-def ownership_labels(deployment: str, release: str) -> dict[str, str]:
+def ownership_labels(deployment: str) -> dict[str, str]:
     """The labels by which Headgate knows its own objects again."""
-    return {MANAGED_BY: MANAGER, DEPLOYMENT: deployment, RELEASE: release}
+    return {MANAGED_BY: MANAGER, DEPLOYMENT: deployment}

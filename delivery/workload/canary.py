@@ -12,6 +12,7 @@ from delivery.resources.annotations import (
     MANAGED_BY,
     MANAGER,
     POD_TEMPLATE_HASH,
+    RELEASE,
     TEMPLATE_HASH,
     TRACK,
     ownership_labels,
@@ -43,10 +44,7 @@ def canary_deployment(release: Release, deployment: Object, replicas: int) -> di
     selector["matchLabels"] = canary_selector(deployment)
     carried = {field: deployment["spec"][field] for field in _CARRIED_SPEC if field in deployment["spec"]}
     return {
-        "metadata": {
-            **_metadata(release, deployment, release.canary_name),
-            "annotations": {TEMPLATE_HASH: release.spec.canary.template_hash},
-        },
+        "metadata": _metadata(release, deployment, release.canary_name),
         "spec": {**carried, "replicas": replicas, "selector": selector, "template": template},
     }
 
@@ -77,7 +75,8 @@ def _metadata(release: Release, deployment: Object, name: str) -> dict[str, Any]
     return {
         "name": name,
         "namespace": release.namespace,
-        "labels": ownership_labels(release.spec.deployment, release.name),
+        "labels": ownership_labels(release.spec.deployment),
+        "annotations": {RELEASE: release.name, TEMPLATE_HASH: release.spec.canary.template_hash},
         # With the Deployment goes everything that was added beside it.
         "ownerReferences": [
             {

@@ -1,0 +1,95 @@
+"""The `headgate` command."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from delivery.clock import WallClock
+from delivery.cluster.client import Cluster
+from delivery.cluster.kinds import RELEASE
+from delivery.errors import HeadgateError, Unavailable
+from delivery.reconcile.runner import Controller
+from delivery.resources.crds import write_definitions
+from delivery.settings import Settings
+from delivery.telemetry.collector import Collector
+from delivery.telemetry.prometheus import Prometheus
+from mesh_adapters.istio.routes import IstioRoutes
+from mesh_adapters.istio.series import ISTIO
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Progressive delivery for Kubernetes service meshes.",
+)
+
+Kubeconfig = Annotated[Path | None, typer.Option(help="kubeconfig file; without it the pod's service account")]
+Context = Annotated[str | None, typer.Option(help="context of the kubeconfig")]
+
+
+def fail(problem: object) -> typer.Exit:
+    """Says what is wrong on standard error and is raised to end with code 1."""
+    typer.echo(f"headgate: {problem}", err=True)
+    return typer.Exit(1)
+
+
+@app.command()
+def controller(
+    prometheus: Annotated[str, typer.Option(help="base URL of a Prometheus-compatible API")],
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Annotated[str | None, typer.Option(help="watch this namespace only")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="passes at the same time")] = 4,
+    settle: Annotated[float, typer.Option(min=0, help="seconds until an instant has been scraped")] = 1.0,
+) -> None:
+    """Run the controller until it is told to stop (SIGTERM or Ctrl-C)."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    settings = Settings(prometheus, kubeconfig, context, namespace, workers, settle)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        running = _controller(settings)
+        running.start()
+    except HeadgateError as problem:
+        raise fail(problem) from problem
+    stopping.wait()
+    running.stop()
+
+
+@app.command()
+def crds(
+    output: Annotated[Path, typer.Option(help="folder to write to")] = Path("manifests/crds"),
+) -> None:
+    """Write the CustomResourceDefinitions as YAML."""
+    for path in write_definitions(output):
+        typer.echo(path)
+
+
+def _controller(settings: Settings) -> Controller:
+    cluster = Cluster.connect(settings.kubeconfig, settings.context)
+    cluster.ping()
+    if not cluster.serves(RELEASE):
+        raise HeadgateError(f"API server {cluster.host} does not serve {RELEASE}; apply those of `headgate crds` first")
+    source = Prometheus(settings.prometheus_url)
+    try:
+        source.check()
+    except Unavailable as problem:
+        # Releases in flight need somebody to hold them, so this is no reason not to start.
+        structlog.get_logger().warning("Prometheus unavailable; no release advances", problem=str(problem))
+    return Controller(settings, cluster, IstioRoutes(), Collector(source, ISTIO, settle=settings.settle_s), WallClock())

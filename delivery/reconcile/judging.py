@@ -1,0 +1,95 @@
+"""From telemetry to a look: samples go through the judge, and what it knows goes into the record."""
+
+from __future__ import annotations
+
+import math
+
+from analysis.judge import Judge, Judgement, ReleaseSettings, ReleaseTick, Tolerance
+from delivery.decision.snapshot import Look
+from delivery.decision.steps import advance_tolerances, error_rate
+from delivery.resources.policy import DeliveryPolicySpec, LatencyMetric, ToleranceSpec
+from delivery.resources.release import AnalysisRecord, Release
+from delivery.telemetry.samples import Reading, Sample
+
+
+def judge_settings(policy: DeliveryPolicySpec) -> ReleaseSettings:
+    """The judge's settings for a policy."""
+    latency = next((metric for metric in policy.analysis.metrics if isinstance(metric, LatencyMetric)), None)
+    risk = policy.analysis.risk
+    return ReleaseSettings(
+        wrong_rollback=risk.wrong_rollback,
+        wrong_advance=risk.wrong_advance,
+        error_tolerance=_tolerance(error_rate(policy).tolerance),
+        advance_tolerances=tuple(_tolerance(tolerance) for tolerance in advance_tolerances(policy)),
+        judge_latency=latency is not None,
+        latency_tolerance=Tolerance(relative=latency.tolerance.relative if latency else 0.0),
+    )
+
+
+def look_again(
+    release: Release, reading: Reading | None, policy: DeliveryPolicySpec, now: float
+) -> tuple[AnalysisRecord, Look | None]:
+    """The record with everything new in it counted once, and the judgement of all of it.
+
+    Samples up to the record's `data_through` were counted before and are passed over.
+    """
+    record = release.status.analysis
+    if record.started_at is None or reading is None:
+        return record, None
+    through = record.data_through or record.started_at
+    fresh = [sample for sample in reading.samples if sample.end > through]
+    settings = [judge_settings(policy)]
+    judge = Judge.resume(settings, [record.state]) if record.state else Judge.start(settings)
+    for sample in fresh:
+        judge.observe([_tick(sample, record.started_at)])
+    heard = [sample.end for sample in fresh if sample.canary.requests > 0]
+    updated = record.model_copy(
+        update={
+            "data_through": max(through, reading.data_through),
+            "last_data_at": heard[-1] if heard else record.last_data_at,
+            "state": judge.states()[0],
+            "problem": reading.problem,
+            "queries": reading.queries,
+        }
+    )
+    return updated, _look(judge.judge([release.status.step])[0], now) if fresh else None
+
+
+def _tick(sample: Sample, started_at: float) -> ReleaseTick:
+    bounds = sorted({le for le, _ in sample.stable.buckets} & {le for le, _ in sample.canary.buckets})
+    stable, canary = dict(sample.stable.buckets), dict(sample.canary.buckets)
+    return ReleaseTick(
+        t=sample.end - started_at,
+        stable_requests=sample.stable.requests,
+        stable_errors=sample.stable.errors,
+        canary_requests=sample.canary.requests,
+        canary_errors=sample.canary.errors,
+        latency_bounds=tuple(bounds),
+        stable_latency=tuple(stable[le] for le in bounds),
+        canary_latency=tuple(canary[le] for le in bounds),
+    )
+
+
+def _look(judgement: Judgement, now: float) -> Look:
+    return Look(
+        at=now,
+        verdict=judgement.verdict.value,
+        reason=judgement.reason,
+        log_evidence_rollback=_finite(judgement.log_evidence_rollback),
+        log_evidence_advance=_finite(judgement.log_evidence_advance),
+        stable_requests=judgement.stable_requests,
+        stable_errors=judgement.stable_errors,
+        canary_requests=judgement.canary_requests,
+        canary_errors=judgement.canary_errors,
+        seconds_to_decide=judgement.seconds_to_decide,
+        metrics=judgement.metrics,
+    )
+
+
+def _finite(log_evidence: float) -> float:
+    """JSON has no infinities; e to the 700th is beyond any doubt anybody could have."""
+    return min(700.0, max(-700.0, log_evidence)) if not math.isnan(log_evidence) else 0.0
+
+
+def _tolerance(spec: ToleranceSpec) -> Tolerance:
+    return Tolerance(absolute=spec.absolute, relative=spec.relative)
