@@ -1,0 +1,64 @@
+"""What one release asks of the statistics."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from analysis.errors import InvalidSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """A margin between the arms: canary <= (1 + relative) x stable + absolute."""
+
+    absolute: float = 0.0
+    relative: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSettings:
+    """Risks and tolerances of one release.
+
+    `wrong_rollback` is the probability, over the whole release and however often one looks, of rolling back a canary that
+    keeps within `error_tolerance` (and `latency_tolerance`). `wrong_advance` is that of ever advancing a canary that is at or
+    beyond `advance_tolerances[step]`; they hold one tolerance a step, each with absolute > 0. `dispersion` (phi >= 1) divides all log evidence.
+    """
+
+    wrong_rollback: float = 0.01
+    wrong_advance: float = 0.05
+    error_tolerance: Tolerance = Tolerance(0.002, 0.25)
+    advance_tolerances: tuple[Tolerance, ...] = (Tolerance(0.002, 0.25),)
+    judge_latency: bool = False
+    latency_tolerance: Tolerance = Tolerance(relative=0.2)
+    dispersion: float = 1.0
+
+
+def check_settings(settings: Sequence[ReleaseSettings]) -> None:
+    """Raises InvalidSettings at the first release whose settings no statement could be made by."""
+    for index, release in enumerate(settings):
+        for field in ("wrong_rollback", "wrong_advance"):
+            if not 0.0 < getattr(release, field) < 1.0:
+                raise InvalidSettings(index, field, "must lie strictly between 0 and 1")
+        if not (isfinite(release.dispersion) and release.dispersion >= 1.0):
+            raise InvalidSettings(index, "dispersion", "must be a finite number of at least 1")
+        _check_tolerance(index, "error_tolerance", release.error_tolerance)
+        _check_tolerance(index, "latency_tolerance", release.latency_tolerance)
+        if release.latency_tolerance.absolute != 0.0:
+            raise InvalidSettings(index, "latency_tolerance", "must be relative only: set its absolute part to 0")
+        if not release.advance_tolerances:
+            raise InvalidSettings(index, "advance_tolerances", "must hold at least one step")
+        for step, tolerance in enumerate(release.advance_tolerances):
+            _check_tolerance(index, f"advance_tolerances[{step}]", tolerance)
+            if tolerance.absolute <= 0.0:
+                raise InvalidSettings(
+                    index,
+                    f"advance_tolerances[{step}]",
+                    "needs an absolute part above 0: two error-free arms say nothing about a ratio",
+                )
+
+
+def _check_tolerance(index: int, field: str, tolerance: Tolerance) -> None:
+    if not (0.0 <= tolerance.absolute < 1.0):
+        raise InvalidSettings(index, field, "needs an absolute part of at least 0 and below 1")
+    if not (isfinite(tolerance.relative) and tolerance.relative >= 0.0):
+        raise InvalidSettings(index, field, "needs a finite relative part of at least 0")
