@@ -109,7 +109,7 @@ def _chosen(route: Route, selectors: Sequence[RouteSelector]) -> set[str] | None
 
 
 def _selected(rule: Rule, chosen: set[str] | None) -> bool:
-    return chosen is None or (rule.kind == "http" and rule.name in chosen)
+    return chosen is None or rule.name in chosen
 
 
 def _listed(names: Iterator[str]) -> str:

@@ -1,6 +1,6 @@
 """The record of what a user had: each rule's destinations word for word, and by what to know the rule again.
 
-    {"rules": [{"kind": "http", "index": 0, "name": "primary", "match": DIGEST, "rest": DIGEST, "route": [...]}]}
+    {"rules": [{"kind": "http", "name": "primary", "match": DIGEST, "rest": DIGEST, "route": [...]}]}
 
 `match` and `rest` are digests of the rule's match conditions and of all of it but its destinations. A rule is known
 first by the destinations themselves (a split list folds back to the recorded one, or it is not the same), then by the
@@ -26,7 +26,6 @@ def recorded(rule: Rule, destinations: Sequence[Mapping[str, Any]]) -> dict[str,
     """The entry for a rule whose destinations, as the user has them, are these."""
     return {
         "kind": rule.kind,
-        "index": rule.index,
         **_marks(rule),
         "route": deepcopy([dict(each) for each in destinations]),
     }
@@ -53,13 +52,12 @@ def known(rules: Sequence[Rule], saved: Saved | None, names: Names) -> dict[Addr
     return {address: entries[at] for address, at in found.items()}
 
 
-def _likeness(rule: Rule, entry: Entry) -> tuple[bool, bool, bool, bool]:
+def _likeness(rule: Rule, entry: Entry) -> tuple[bool, bool, bool]:
     marks = _marks(rule)
     return (
         entry["rest"] == marks["rest"],
         bool(marks["name"]) and entry["name"] == marks["name"],
         entry["match"] == marks["match"],
-        entry["index"] == rule.index,
     )
 
 

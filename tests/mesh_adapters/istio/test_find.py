@@ -75,6 +75,17 @@ def test_selectors_choose_among_them() -> None:
     assert found(*routes, selectors=chosen) == ["shop/a", "shop/c"]
 
 
+def test_a_selector_means_one_namespace() -> None:
+    routes = [virtual_service("a", rule(to("web.shop")), namespace=each) for each in ("infra", "shop")]
+    assert found(*routes, selectors=(RouteSelector("a", "shop"),)) == ["shop/a"]
+
+
+def test_a_split_route_is_found_whatever_was_added_to_it() -> None:
+    route = ISTIO.plan(virtual_service("a", rule(to("web"))), split(5))
+    route["spec"]["http"].append(rule({"destination": {"host": "web", "subset": "v1"}}))
+    assert found(route) == found(route, selectors=(RouteSelector("a", "shop", ("gone",)),)) == ["shop/a"]
+
+
 PAGE = virtual_service("page", rule(to("web"), name="main"), rule(to("cart"), name="cart"))
 TWICE = virtual_service("page", rule(to("web"), name="main"), rule(to("web"), name="main"))
 SUBSET = virtual_service("page", rule({"destination": {"host": "web", "subset": "v1"}}))

@@ -198,6 +198,18 @@ def test_weights_too_large_to_divide_are_refused_before_anything_is_touched() ->
     assert planned(route, 0) == [[("web-stable", 1_999_999_999), ("web-canary", 0), ("cart", 1)]]
 
 
+def test_withdrawing_works_whatever_somebody_made_of_the_weights() -> None:
+    result = ISTIO.plan(http(rule(to("web"), to("cart", weight=1))), split(5))
+    for entry, weight in zip(result["spec"]["http"][0]["route"], (2**31 - 1, 2**31 - 1, 2**31 - 2), strict=True):
+        entry["weight"] = weight
+    assert ISTIO.read(ISTIO.plan(result, split(0)), split(0)) == 0
+
+
+def test_a_pair_whose_weights_were_set_to_zero_is_split_again() -> None:
+    result = http(rule(to("web-stable", weight=0), to("web-canary", weight=0)))
+    assert planned(result, 5) == [[("web-stable", 95), ("web-canary", 5)]]
+
+
 def test_a_share_that_somebody_changed_is_read_as_it_is() -> None:
     result = ISTIO.plan(http(rule(to("web", weight=90), to("cart", weight=10))), split(5))
     result["spec"]["http"][0]["route"][1]["weight"] = 855

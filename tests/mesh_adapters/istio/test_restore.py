@@ -148,20 +148,6 @@ def test_a_header_set_on_one_arm_only_leaves_nothing_of_ours() -> None:
     assert restored["spec"]["http"] == [rule(to("web", weight=80), to("web", weight=20, headers=headers))]
 
 
-def test_identical_rules_are_told_apart_by_what_surrounds_the_destinations() -> None:
-    spelled, bare = rule(to("web", weight=100), name="a"), rule(to("web"), name="b")
-    saved = ISTIO.save(http(spelled, bare), split(5))
-    planned = released(http(bare, spelled), 5)
-    assert json.dumps(ISTIO.restore(planned, saved, split(5))) == json.dumps(http(bare, spelled))
-
-
-def test_the_record_forgets_rules_that_are_gone() -> None:
-    saved = ISTIO.save(http(rule(to("web"), name="a"), rule(to("web"), name="b")), split(5))
-    planned = released(http(rule(to("web"), name="b")), 5)
-    again = ISTIO.save(planned, split(5), saved=saved)
-    assert [(each["name"], each["index"]) for each in again["rules"]] == [("b", 0)]
-
-
 def test_two_releases_in_one_virtual_service_do_not_touch_each_other() -> None:
     cart = TrafficSplit("shop", "cart", "cart-stable", "cart-canary", 20)
     original = http(rule(to("web", weight=7)), rule(to("cart", weight=7)))
