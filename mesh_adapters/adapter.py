@@ -46,7 +46,8 @@ class SplitDisagrees(RouteError):
 @dataclass(frozen=True, slots=True)
 class TrafficSplit:
     """The wish: of the traffic for Service `apex` of `namespace`, `canary_weight` percent to `canary`, the rest to
-    `stable`. Weights are in percent, within [0, 100], and may be fractions down to 0.0001."""
+    `stable`. Weights are in percent, within [0, 100], and are kept to the nearest 0.0001: compare what `read` answers
+    with that tolerance."""
 
     namespace: str
     apex: str
