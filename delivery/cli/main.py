@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Progressive delivery for Kubernetes service meshes.",
 )
+
+COMMANDS = "headgate.commands"  # the entry-point group by which other packages add sub-commands
 
 Kubeconfig = Annotated[Path | None, typer.Option(help="kubeconfig file; without it the pod's service account")]
 Context = Annotated[str | None, typer.Option(help="context of the kubeconfig")]
@@ -93,3 +97,21 @@ def _controller(settings: Settings) -> Controller:
         # Releases in flight need somebody to hold them, so this is no reason not to start.
         structlog.get_logger().warning("Prometheus unavailable; no release advances", problem=str(problem))
     return Controller(settings, cluster, IstioRoutes(), Collector(source, ISTIO, settle=settings.settle_s), WallClock())
+
+
+def _add_installed_commands() -> None:
+    for found in entry_points(group=COMMANDS):
+        try:
+            app.add_typer(found.load(), name=found.name)
+        except ImportError as missing:
+            app.command(found.name, help=f"not available: {missing.name} is not installed")(_unavailable(found.name))
+
+
+def _unavailable(name: str) -> Callable[[], None]:
+    def explain() -> None:
+        raise fail(f"'{name}' needs more packages: pip install 'headgate[{name}]'")
+
+    return explain
+
+
+_add_installed_commands()

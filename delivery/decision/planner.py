@@ -14,7 +14,7 @@ from delivery.decision.shifting import hold, shift
 from delivery.decision.snapshot import Look, Snapshot
 from delivery.decision.unwinding import continue_unwinding
 from delivery.resources.policy import DeliveryPolicySpec, parse_policy
-from delivery.resources.release import Evidence, Phase, ReleaseStatus
+from delivery.resources.release import Evidence, Phase, ReleaseStatus, RouteRecord
 
 Handler = Callable[[Snapshot, ReleaseStatus, DeliveryPolicySpec, float], Decision]
 
@@ -34,7 +34,7 @@ def decide(snapshot: Snapshot, now: float) -> Decision:
     release = snapshot.release
     if release is None or not release.active:
         return rest(snapshot)
-    status = _with_look(release.status, snapshot.look)
+    status = _with_routes(_with_look(release.status, snapshot.look), snapshot)
     for guard in GUARDS:
         decision = guard(snapshot, status, now)
         if decision:
@@ -42,6 +42,14 @@ def decide(snapshot: Snapshot, now: float) -> Decision:
     policy = parse_policy(release.spec.policy, f"Release {release.key}")
     decision = HANDLERS[status.phase](snapshot, status, policy, now)
     return decision if decision.status is not None else replace(decision, status=status)
+
+
+def _with_routes(status: ReleaseStatus, snapshot: Snapshot) -> ReleaseStatus:
+    """Keeps the record of the user's routes up to date with what the user changes during the release."""
+    if not status.routes or not snapshot.route.records:
+        return status
+    routes = tuple(RouteRecord.model_validate(record) for record in snapshot.route.records)
+    return status.model_copy(update={"routes": routes})
 
 
 def _with_look(status: ReleaseStatus, look: Look | None) -> ReleaseStatus:

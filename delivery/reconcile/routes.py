@@ -99,18 +99,31 @@ class Routes:
         selectors = _selectors(release.namespace, policy)
         weights: list[float | None] = []
         missing = []
+        records = []
         for record in release.status.routes:
             route = self._cluster.find(self._kind, record.name, record.namespace)
             if route is None:
+                records.append(record)
                 weights.append(None)
                 missing += [] if record.created else [f"{record.namespace}/{record.name}"]
                 continue
+            records.append(self._refreshed(record, route, split, selectors))
             try:
                 weights.append(self._adapter.read(route, split, selectors))
             except SplitDisagrees:
                 weights.append(UNKNOWN_WEIGHT)
         problem = f"VirtualService {', '.join(missing)} is gone; put it back" if missing else None
-        return RouteState(weight=_common(weights), present=not missing, problem=problem)
+        kept = tuple(record.model_dump() for record in records)
+        return RouteState(_common(weights), present=not missing, problem=problem, records=kept)
+
+    def _refreshed(
+        self, record: RouteRecord, route: Object, split: TrafficSplit, selectors: Sequence[RouteSelector]
+    ) -> RouteRecord:
+        """The record with what the user has changed in the route since it was made."""
+        if record.created:
+            return record
+        saved = _checked(lambda: self._adapter.save(route, split, selectors, record.saved))
+        return record.model_copy(update={"saved": saved})
 
     def _split_one(self, route: Object, split: TrafficSplit, policy: DeliveryPolicySpec) -> bool:
         planned = _checked(lambda: self._adapter.plan(route, split, _selectors(split.namespace, policy)))
