@@ -1,0 +1,150 @@
+"""The HTTP surface: paths to discovery documents or resource handlers, errors to `Status` answers."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import yaml
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from delivery.lab.apiserver import discovery, openapi
+from delivery.lab.apiserver.builtin import builtin_registry
+from delivery.lab.apiserver.collector import Collector
+from delivery.lab.apiserver.deletion import Deletion
+from delivery.lab.apiserver.handlers import Answer, Call, Handlers
+from delivery.lab.apiserver.kinds import Registry
+from delivery.lab.apiserver.objects import Objects
+from delivery.lab.apiserver.reading import WriteOptions
+from delivery.lab.apiserver.requests import target
+from delivery.lab.apiserver.status import ApiError, Json
+from delivery.lab.apiserver.store import Store
+from delivery.lab.apiserver.watching import WatchResponse
+
+_HEALTH = frozenset({"/healthz", "/readyz", "/livez"})
+_FIRST_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ApiServer:
+    """An ASGI application that is a Kubernetes API server; all of its state is in `store`."""
+
+    def __init__(self, clock: Callable[[], datetime] = _utc_now, window: int = 4096) -> None:
+        self.store = Store(window)
+        self.registry: Registry = builtin_registry()
+        self.objects = Objects(self.store, self.registry, clock)
+        deletion = Deletion(self.objects)
+        self._collector = Collector(self.objects, deletion, _soon)
+        self._stopping = asyncio.Event()
+        self._handlers = Handlers(self.objects, deletion, clock, self._stopping)
+        self._seed()
+
+    def _seed(self) -> None:
+        """What every cluster starts with."""
+        for resource in self.registry:
+            self.store.open(resource.storage)
+        namespaces = self.registry.find("", "v1", "namespaces")
+        services = self.registry.find("", "v1", "services")
+        if namespaces is None or services is None:
+            raise LookupError("namespaces, services: not among the built-in kinds")
+        options = WriteOptions(manager="kube-apiserver")
+        for name in _FIRST_NAMESPACES:
+            self.objects.create(namespaces, "", {"metadata": {"name": name}}, options)
+        labels = {"component": "apiserver", "provider": "kubernetes"}
+        ports = [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]
+        kubernetes = {"metadata": {"name": "kubernetes", "labels": labels}, "spec": {"ports": ports}}
+        self.objects.create(services, "default", kubernetes, options)
+
+    def stop_watches(self) -> None:
+        """End every open watch, and every later one as soon as it is asked for; called on the loop."""
+        self._stopping.set()
+        for _, collection in self.store.collections():
+            collection.wake()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        request = Request(scope, receive)
+        answer = await self._answer(request)
+        await answer(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response | WatchResponse:
+        path = request.url.path
+        if request.method in {"GET", "HEAD"}:
+            document = self._document(path, request)
+            if document is not None:
+                return _json(document)
+        if path in _HEALTH:
+            return PlainTextResponse("ok")
+        found = target(self.registry, path)
+        if found is None:
+            return PlainTextResponse("404 page not found\n", 404)
+        try:
+            call = Call(request.method, found, request.query_params, request.headers, await request.body())
+            answer = self._handlers.handle(call)
+        except ApiError as refused:
+            return _json(refused.body(), refused.code)
+        return answer if isinstance(answer, WatchResponse) else _rendered(answer)
+
+    def _document(self, path: str, request: Request) -> Json | None:
+        """A discovery or OpenAPI document, if `path` names one."""
+        parts = [part for part in path.split("/") if part]
+        match parts:
+            case ["version"]:
+                return discovery.VERSION
+            case ["api"]:
+                return discovery.core_versions(request.url.netloc)
+            case ["apis"]:
+                return discovery.group_list(self.registry)
+            case ["api", version]:
+                return discovery.resource_list(self.registry, "", version)
+            case ["apis", group]:
+                return discovery.group(self.registry, group)
+            case ["apis", group, version]:
+                return discovery.resource_list(self.registry, group, version)
+            case ["openapi", "v2"]:
+                return openapi.v2_document(self.registry)
+            case ["openapi", "v3"]:
+                return openapi.v3_index(self.registry)
+            case ["openapi", "v3", "api", version]:
+                return openapi.v3_document(self.registry, "", version)
+            case ["openapi", "v3", "apis", group, version]:
+                return openapi.v3_document(self.registry, group, version)
+        return None
+
+
+def _soon(work: Callable[[], None]) -> None:
+    """Run `work` on the loop's next turn; at once where no loop runs, as while the server is being made."""
+    try:
+        asyncio.get_running_loop().call_soon(work)
+    except RuntimeError:
+        work()
+
+
+def _json(document: Json, code: int = 200) -> Response:
+    return Response(json.dumps(document, separators=(",", ":")), code, media_type="application/json")
+
+
+def _rendered(answer: Answer) -> Response:
+    if answer.media == "application/yaml":
+        response = Response(yaml.safe_dump(answer.document), answer.code, media_type="application/yaml")
+    else:
+        response = _json(answer.document, answer.code)
+    for warning in answer.warnings:
+        quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.append("Warning", f'299 - "{quoted}"')
+    return response
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
