@@ -44,7 +44,7 @@ class Collector:
         self._known.pop(obj["metadata"]["uid"], None)
         self._enqueue(self._dependents.get(obj["metadata"]["uid"], ()))
         self._enqueue(self._known[owner["uid"]] for owner in _owners(obj) if owner["uid"] in self._known)
-        storage, (namespace, name) = item
+        storage, (namespace, _) = item
         if storage == definitions.STORAGE:
             self._undefine(obj)
         if namespace:

@@ -210,10 +210,11 @@ def autoscaler(obj: Json) -> None:
     status.setdefault("desiredReplicas", 0)
 
 
+NO_DISRUPTIONS = {"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0}
+
+
 def disruption_budget(obj: Json) -> None:
-    status = obj.setdefault("status", {})
-    for name in ("currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods"):
-        status.setdefault(name, 0)
+    obj["status"] = NO_DISRUPTIONS | obj.get("status", {})
 
 
 def event(obj: Json) -> None:

@@ -142,5 +142,5 @@ def _grace_of(resource: Resource, obj: Json, options: DeleteOptions) -> int:
     own: int = obj["spec"].get("terminationGracePeriodSeconds", 30)
     wanted = own if options.grace is None else options.grace
     if obj["metadata"].get("deletionTimestamp"):
-        return min(wanted, obj["metadata"].get("deletionGracePeriodSeconds", wanted))
+        return min(wanted, int(obj["metadata"].get("deletionGracePeriodSeconds", wanted)))
     return wanted

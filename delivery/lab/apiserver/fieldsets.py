@@ -29,7 +29,7 @@ def is_atomic(value: Any, schema: Json) -> bool:
     if isinstance(value, dict):
         return not value or schema.get("x-kubernetes-map-type") == "atomic"
     if isinstance(value, list):
-        return schema.get("x-kubernetes-list-type", "atomic") == "atomic"
+        return bool(schema.get("x-kubernetes-list-type", "atomic") == "atomic")
     return True
 
 

@@ -7,19 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from delivery.lab.apiserver import patch, scale
-from delivery.lab.apiserver.deletion import DeleteOptions, Deletion, delete_options
 from delivery.lab.apiserver.definitions import STORAGE as DEFINITIONS
+from delivery.lab.apiserver.deletion import DeleteOptions, Deletion, delete_options
 from delivery.lab.apiserver.kinds import Resource
-from delivery.lab.apiserver.listing import list_document, listed
+from delivery.lab.apiserver.listing import check_reached, list_document, listed
 from delivery.lab.apiserver.objects import NAMESPACES, Objects
 from delivery.lab.apiserver.reading import WriteOptions, parsed
 from delivery.lab.apiserver.requests import Target, Wanted, check_apply, truthy, wanted, write_options
 from delivery.lab.apiserver.status import (
-    ApiError,
     Json,
     bad_request,
     conflict,
     method_not_allowed,
+    not_found,
     success,
     unsupported_media,
 )
@@ -107,6 +107,7 @@ class Handlers:
         return Answer(code, served, asked.media, tuple(warnings or ()))
 
     def get(self, call: Call) -> Answer:
+        check_reached(self._objects.store, call.query)
         return self._shown(call, self._objects.stored(call.target.resource, call.target.key))
 
     def list(self, call: Call) -> Answer:
@@ -184,7 +185,7 @@ class Handlers:
             extra = {("POST", "binding"): self._bind, ("PUT", "finalize"): self._finalize}
             handler = extra.get((call.method, target.subresource))
         else:
-            raise ApiError(404, "NotFound", "the server could not find the requested resource", {})
+            raise not_found(target.resource.group, target.resource.plural, target.name)
         if handler is None:
             raise method_not_allowed()
         return handler(call)

@@ -143,7 +143,7 @@ class Registry:
         """The resource that serves the stored form, or any that serves this storage."""
         serving = [r for r in self._by_path.values() if r.storage == storage]
         exact = [r for r in serving if r.api_version == r.storage_version]
-        return (exact or serving or [None])[0]
+        return next(iter([*exact, *serving]), None)
 
     def of_kind(self, api_version: str, kind: str) -> Resource | None:
         return next((r for r in self if r.api_version == api_version and r.names.kind == kind), None)

@@ -39,7 +39,7 @@ def _opened(token: str) -> _Page:
         namespace, name = content["start"]
         revision = int(content["rv"])
     except (ValueError, KeyError, TypeError) as wrong:
-        raise bad_request(f"continue key is not valid: {wrong}") from wrong
+        raise bad_request(f"invalid continue token: continue key is not valid: {wrong}") from wrong
     return _Page(None if revision < 0 else revision, (namespace, name))
 
 
@@ -50,13 +50,32 @@ def _start(store: Store, query: Mapping[str, str]) -> _Page:
             raise bad_request("specifying resource version is not allowed when using continue")
         return _opened(query["continue"])
     if version and not version.isdigit():
-        raise bad_request(f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: invalid syntax')
+        raise unparsable_query(version)
     asked = int(version or "0")
     if asked > store.revision:
         raise too_large(asked, store.revision)
     exact = query.get("resourceVersionMatch") == "Exact"
     legacy = bool(query.get("limit")) and asked > 0 and "resourceVersionMatch" not in query
     return _Page(asked if exact or legacy else None, None)
+
+
+def unparsable_query(version: str) -> ApiError:
+    """A resourceVersion in a query that is not a number."""
+    parse = f'strconv.ParseUint: parsing "{version}": invalid syntax'
+    return ApiError(500, "", f'resourceVersion: Invalid value: "{version}": {parse}')
+
+
+def check_reached(store: Store, query: Mapping[str, str]) -> None:
+    """A get may ask for a state at least as new as a revision.
+
+    Raises:
+        ApiError: 504 when that revision is yet to come, 500 when it is not a number.
+    """
+    version = query.get("resourceVersion", "")
+    if version and not version.isdigit():
+        raise unparsable_query(version)
+    if int(version or "0") > store.revision:
+        raise too_large(int(version), store.revision)
 
 
 def too_large(asked: int, current: int) -> ApiError:
@@ -89,6 +108,8 @@ def listed(store: Store, target: Target, query: Mapping[str, str]) -> Listed:
     matching = remaining if chosen.everything else [obj for obj in remaining if chosen.matches(obj)]
     revision = store.revision if page.revision is None else page.revision
     metadata: Json = {"resourceVersion": str(revision)}
+    if target.resource.custom:
+        metadata["continue"] = ""
     if limit <= 0 or len(matching) <= limit:
         return Listed(matching, metadata)
     shown = matching[:limit]

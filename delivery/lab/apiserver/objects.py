@@ -3,7 +3,6 @@
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from delivery.lab.apiserver import addresses, definitions
@@ -14,6 +13,7 @@ from delivery.lab.apiserver.models import object_meta
 from delivery.lab.apiserver.reading import WriteOptions, completed, field_names, identified, trimmed
 from delivery.lab.apiserver.schema import violations
 from delivery.lab.apiserver.status import (
+    ApiError,
     FieldError,
     Json,
     already_exists,
@@ -25,7 +25,6 @@ from delivery.lab.apiserver.status import (
     not_found,
     unparsable_version,
 )
-from delivery.lab.apiserver.status import FieldError as _FieldError
 from delivery.lab.apiserver.store import ObjectKey, Store
 
 Change = Callable[[Json], Json]
@@ -70,7 +69,7 @@ class Objects:
         self._check_namespace(resource, namespace, obj)
         obj = trimmed(obj, resource, options)
         if obj["metadata"].get("resourceVersion") not in {None, "", "0"}:
-            raise bad_request("resourceVersion should not be set on objects to be created")
+            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         obj = completed(self._born(resource, namespace, obj), resource)
         self._on_create(resource, obj)
         manager = Manager(options.manager, "Update", resource.api_version)
@@ -130,7 +129,7 @@ class Objects:
         self._refuse(resource, obj, metadata_errors(obj["metadata"], resource.rules.name_rule))
         self._refuse(resource, obj, self._content_errors(resource, obj))
         if resource.storage == ("", "services"):
-            others = [other for other in self.store.listing(resource.storage, None)]
+            others = self.store.listing(resource.storage, None)
             self._refuse(resource, obj, addresses.allocate(obj, others))
 
     def _content_errors(self, resource: Resource, obj: Json) -> list[FieldError]:
@@ -140,7 +139,7 @@ class Objects:
         schema = {**resource.schema, "required": [r for r in resource.schema.get("required", []) if r != "metadata"]}
         return violations(content, schema)
 
-    def _refuse(self, resource: Resource, obj: Json, errors: list[_FieldError]) -> None:
+    def _refuse(self, resource: Resource, obj: Json, errors: list[FieldError]) -> None:
         if errors:
             name = str(obj["metadata"].get("name") or "")
             raise invalid(resource.group, resource.names.kind, name, errors)

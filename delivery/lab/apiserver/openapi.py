@@ -10,6 +10,18 @@ _INFO = {"title": "Kubernetes", "version": VERSION["gitVersion"]}
 _WRITES = {"post": "post", "put": "put", "patch": "patch"}
 
 
+def v3(registry: Registry, path: list[str]) -> Json | None:
+    """The index, or the document of the group version that `path` names; None when it is not served."""
+    match path:
+        case []:
+            return v3_index(registry)
+        case ["api", version]:
+            return v3_document(registry, "", version)
+        case ["apis", group, version]:
+            return v3_document(registry, group, version)
+    return None
+
+
 def v3_index(registry: Registry) -> Json:
     paths = {}
     for group, version in sorted({(r.group, r.version) for r in registry}):

@@ -105,11 +105,11 @@ def _complain(unknown: list[str], described: str, options: WriteOptions) -> None
 def completed(obj: Json, resource: Resource) -> Json:
     """A copy with defaults filled in."""
     if not resource.custom:
-        filled = _copied(obj)
+        filled: Json = _copied(obj)
         resource.rules.defaults(filled)
         return filled
     content = {name: value for name, value in obj.items() if name != "metadata"}
-    return {**defaulted(content, resource.schema), "metadata": obj["metadata"]}
+    return {**dict(defaulted(content, resource.schema)), "metadata": obj["metadata"]}
 
 
 def _copied(value: Any) -> Any:

@@ -95,28 +95,26 @@ class ApiServer:
     def _document(self, path: str, request: Request) -> Json | None:
         """A discovery or OpenAPI document, if `path` names one."""
         parts = [part for part in path.split("/") if part]
+        registry = self.registry
+        found: Json | None = None
         match parts:
             case ["version"]:
-                return discovery.VERSION
+                found = discovery.VERSION
             case ["api"]:
-                return discovery.core_versions(request.url.netloc)
+                found = discovery.core_versions(request.url.netloc)
             case ["apis"]:
-                return discovery.group_list(self.registry)
+                found = discovery.group_list(registry)
             case ["api", version]:
-                return discovery.resource_list(self.registry, "", version)
+                found = discovery.resource_list(registry, "", version)
             case ["apis", group]:
-                return discovery.group(self.registry, group)
+                found = discovery.group(registry, group)
             case ["apis", group, version]:
-                return discovery.resource_list(self.registry, group, version)
+                found = discovery.resource_list(registry, group, version)
             case ["openapi", "v2"]:
-                return openapi.v2_document(self.registry)
-            case ["openapi", "v3"]:
-                return openapi.v3_index(self.registry)
-            case ["openapi", "v3", "api", version]:
-                return openapi.v3_document(self.registry, "", version)
-            case ["openapi", "v3", "apis", group, version]:
-                return openapi.v3_document(self.registry, group, version)
-        return None
+                found = openapi.v2_document(registry)
+            case ["openapi", "v3", *rest]:
+                found = openapi.v3(registry, rest)
+        return found
 
 
 def _soon(work: Callable[[], None]) -> None:

@@ -40,6 +40,14 @@ def _tolerate_briefly(pod: Json) -> None:
             tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
 
 
+def _not_ready_yet(node: Json) -> None:
+    """A new node takes no pods before somebody who knows it says that it is ready."""
+    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    taints = node["spec"].setdefault("taints", [])
+    if taint not in taints:
+        taints.append(taint)
+
+
 def _pending(pod: Json) -> Json:
     return {"phase": "Pending", "qosClass": _quality_of_service(pod["spec"])}
 
@@ -67,7 +75,11 @@ NAMESPACE = Rules(
     name_rule="label",
     returns_deleted=True,
 )
-NODE = Rules(defaults=defaults.node, status_on_create=lambda node: node.get("status"))
+NODE = Rules(
+    defaults=defaults.node,
+    on_create=_not_ready_yet,
+    status_on_create=lambda node: node.get("status"),
+)
 POD = Rules(
     defaults=defaults.pod,
     on_create=_tolerate_briefly,
@@ -125,7 +137,7 @@ DISRUPTION_BUDGET = Rules(
     defaults=defaults.disruption_budget,
     generation_of=_spec_of,
     unconditional_update=False,
-    status_on_create=lambda _: {},
+    status_on_create=lambda _: dict(defaults.NO_DISRUPTIONS),
 )
 ROLE = Rules(name_rule="path", create_on_update=True)
 BINDING = Rules(

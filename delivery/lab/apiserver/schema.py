@@ -82,9 +82,8 @@ def violations(value: Any, schema: Json, path: str = "") -> list[FieldError]:
     mistyped = _type_violation(value, schema, path)
     if mistyped is not None:
         return [mistyped]
-    return [*_own_violations(value, schema, path), *_logic_violations(value, schema, path)] + _inner(
-        value, schema, path
-    )
+    own = _own_violations(value, schema, path) + _logic_violations(value, schema, path)
+    return own + _inner(value, schema, path)
 
 
 def _type_violation(value: Any, schema: Json, path: str) -> FieldError | None:

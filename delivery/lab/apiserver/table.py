@@ -1,7 +1,7 @@
 """Lists and objects as `meta.k8s.io/v1` Tables, which is how `kubectl get` asks for them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from delivery.lab.apiserver.kinds import Column, Resource
@@ -60,29 +60,32 @@ def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
 
 
-def age(elapsed: Any) -> str:
+def age(elapsed: timedelta) -> str:
     """A duration as kubectl shows ages: two units while they matter, then one."""
     seconds = int(elapsed.total_seconds())
     if seconds < -1:
         return "<invalid>"
-    if seconds < 120:
-        return f"{max(seconds, 0)}s"
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if minutes < 10:
-        return _two(minutes, "m", seconds % 60, "s")
-    if hours < 3:
-        return f"{minutes}m"
-    if hours < 8:
-        return _two(hours, "h", minutes % 60, "m")
-    if hours < 48:
-        return f"{hours}h"
-    if hours < 192:
-        return _two(days, "d", hours % 24, "h")
-    if days < 730:
-        return f"{days}d"
-    years = days // 365
-    return _two(years, "y", days % 365, "d") if years < 8 else f"{years}y"
+    for limit, unit, minor in _AGE_UNITS:
+        if seconds < limit:
+            return _in_units(max(seconds, 0), unit, minor)
+    return f"{seconds // _SECONDS['y']}y"
 
 
-def _two(major: int, major_unit: str, minor: int, minor_unit: str) -> str:
-    return f"{major}{major_unit}" + (f"{minor}{minor_unit}" if minor else "")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "y": 365 * 86400}
+_AGE_UNITS = (
+    (120, "s", ""),
+    (600, "m", "s"),
+    (3 * 3600, "m", ""),
+    (8 * 3600, "h", "m"),
+    (48 * 3600, "h", ""),
+    (8 * 86400, "d", "h"),
+    (2 * 365 * 86400, "d", ""),
+    (8 * 365 * 86400, "y", "d"),
+)
+"""Below how many seconds an age is shown in which unit, and which smaller one beside it."""
+
+
+def _in_units(seconds: int, unit: str, minor: str) -> str:
+    whole, rest = divmod(seconds, _SECONDS[unit])
+    beside = rest // _SECONDS[minor] if minor else 0
+    return f"{whole}{unit}" + (f"{beside}{minor}" if beside else "")

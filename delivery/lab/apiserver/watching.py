@@ -9,9 +9,10 @@ from datetime import datetime
 
 from starlette.types import Receive, Scope, Send
 
+from delivery.lab.apiserver.listing import unparsable_query
 from delivery.lab.apiserver.requests import Target, Wanted, check_version_match, number, selected, truthy
 from delivery.lab.apiserver.selectors import Selection
-from delivery.lab.apiserver.status import ApiError, Json, expired
+from delivery.lab.apiserver.status import Json, expired
 from delivery.lab.apiserver.store import ADDED, DELETED, MODIFIED, Change, Collection, Store, TooOldError
 from delivery.lab.apiserver.table import partial, table
 
@@ -41,8 +42,7 @@ def watch_options(target: Target, query: Mapping[str, str], wanted: Wanted) -> W
     check_version_match(query, watch=True)
     version = query.get("resourceVersion", "")
     if version and not version.isdigit():
-        parse = f'strconv.ParseUint: parsing "{version}": invalid syntax'
-        raise ApiError(500, "", f'resourceVersion: Invalid value: "{version}": {parse}')
+        raise unparsable_query(version)
     chosen = selected(target.resource, query)
     if target.name:
         name = target.name
@@ -73,7 +73,7 @@ class WatchResponse:
         self._disconnected = False
         self._headers_shown = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-cache, private")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         listener = asyncio.create_task(self._listen(receive))
