@@ -5,24 +5,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis import onset
 from analysis.observation import TickCounts
+from analysis.onset import OnsetBets
 from analysis.proportion import Floats, bernoulli_log_evidence, relative_log_evidence
 from analysis.settings import ReleaseSettings
 from analysis.stable_rate import StableRate
 
 # Roll-back alternatives: the odds of an error are psi times those at the boundary.
-PSI = np.array([1.25, 1.5, 2.0, 3.0, 6.0, 15.0])
-PSI_WEIGHTS = np.array([0.10, 0.27, 0.25, 0.18, 0.12, 0.08])
+PSI = np.array([1.25, 1.5, 2.0, 3.5, 8.0, 18.0])
+PSI_WEIGHTS = np.array([0.07, 0.22, 0.28, 0.12, 0.14, 0.17])
 # Advance alternatives: the canary fails kappa times as often as the stable version.
-KAPPA = np.array([0.5, 0.8, 1.0, 1.15])
-KAPPA_WEIGHTS = np.array([0.1, 0.3, 0.4, 0.2])
+KAPPA = np.array([0.8, 1.0, 1.2])
+KAPPA_WEIGHTS = np.array([0.2, 0.6, 0.2])
+ROLLBACK_ONSET = OnsetBets(at_once=0.73)
+# A bad first minute must not silence a release for good, yet most canaries are healthy from the start.
+ADVANCE_ONSET = OnsetBets(at_once=0.9)
 HIGHEST_BOUNDARY = 0.97
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorNulls:
-    """Boundaries of R releases: `rho, delta` (R,) for rolling back, `rho_step, delta_step` (R, S) for advancing, `phi` (R,)."""
+    """Boundaries of R releases: `rho, delta` (R,) for rolling back, `rho_step, delta_step` (R, S) for
+    advancing, `phi` (R,).
+    """
 
     rho: Floats
     delta: Floats
@@ -48,7 +53,9 @@ class ErrorNulls:
 
 @dataclass(slots=True)
 class ErrorEvidence:
-    """`rollback` (R, 6) log bets per alternative, `advance` (R, S, 4) likewise per step, and the estimate they stake by."""
+    """`rollback` (R, 6) log bets, one an alternative, `advance` (R, S, 4) likewise per step, and the estimate
+    they stake by.
+    """
 
     nulls: ErrorNulls
     stable_rate: StableRate
@@ -62,8 +69,8 @@ class ErrorEvidence:
         return cls(
             nulls,
             StableRate.unknown(releases),
-            onset.first_bets(releases, PSI.size),
-            onset.first_bets(releases, steps * KAPPA.size).reshape(releases, steps, KAPPA.size),
+            ROLLBACK_ONSET.first((releases, PSI.size)),
+            ADVANCE_ONSET.first((releases, steps, KAPPA.size)),
         )
 
     def observe(self, tick: TickCounts, since: Floats) -> None:
@@ -72,22 +79,19 @@ class ErrorEvidence:
         expected = self.stable_rate.estimate(rows)
         phi = self.nulls.phi[rows]
         against = self._against_tolerance(tick, expected) / phi[:, None]
-        self.rollback[rows] = onset.roll_on(self.rollback[rows], against, since=since, until=tick.t)
         for_step = self._against_harm(tick, expected) / phi[:, None, None]
-        flat = (rows.size, -1)
-        self.advance[rows] = onset.roll_on(
-            self.advance[rows].reshape(flat), for_step.reshape(flat), since=since, until=tick.t
-        ).reshape(for_step.shape)
+        self.rollback[rows] = ROLLBACK_ONSET.roll_on(self.rollback[rows], against, since=since, until=tick.t)
+        self.advance[rows] = ADVANCE_ONSET.roll_on(self.advance[rows], for_step, since=since, until=tick.t)
         served = tick.n_s > 0
         self.stable_rate.learn(rows[served], tick.e_s[served], tick.n_s[served], (tick.t - since)[served])
 
     def log_rollback(self, t: Floats) -> Floats:
         """Log evidence against "within tolerance at every instant", (R,)."""
-        return onset.log_total(self.rollback, PSI_WEIGHTS, t)
+        return ROLLBACK_ONSET.log_total(self.rollback, PSI_WEIGHTS, t)
 
     def log_advance(self, t: Floats) -> Floats:
         """Log evidence against "as bad as the step forbids at every instant", (R, S)."""
-        return onset.log_total(self.advance, KAPPA_WEIGHTS, t[:, None])
+        return ADVANCE_ONSET.log_total(self.advance, KAPPA_WEIGHTS, t)
 
     def _against_tolerance(self, tick: TickCounts, expected: Floats) -> Floats:
         rho, delta = self.nulls.rho[tick.rows], self.nulls.delta[tick.rows]

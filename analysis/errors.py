@@ -22,7 +22,9 @@ class InvalidObservation(AnalysisError):
 
 
 class InvalidState(AnalysisError):
-    """A stored state of release `index` cannot be resumed: start that release afresh, or use the version that wrote it."""
+    """A stored state of release `index` cannot be resumed: start that release afresh, or use the version that
+    wrote it.
+    """
 
     def __init__(self, index: int, field: str, problem: str) -> None:
         super().__init__(f"state of release {index}: {field} {problem}")

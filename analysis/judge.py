@@ -22,7 +22,9 @@ INTERVAL_RISK = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One release, judged now. Evidence is in natural logarithms: compare with ln(1/wrong_rollback) and ln(1/wrong_advance)."""
+    """One release, judged now. Evidence is in natural logarithms: compare with ln(1/wrong_rollback) and
+    ln(1/wrong_advance).
+    """
 
     verdict: Verdict
     reason: str
@@ -58,7 +60,9 @@ class Judge:
         return judge
 
     def observe(self, ticks: Sequence[ReleaseTick | None]) -> None:
-        """Take in one tick a release; None where there is nothing new. Raises InvalidObservation, and then takes in nothing."""
+        """Take in one tick a release; None where there is nothing new. Raises InvalidObservation, and then
+        takes in nothing.
+        """
         counts = gather(ticks, self._evidence.t)
         self._evidence.observe(counts)
 
@@ -67,7 +71,9 @@ class Judge:
         return stored.dump(self._evidence, self._settings)
 
     def judge(self, steps: Sequence[int]) -> list[Judgement]:
-        """Judge every release for its step (an index into its advance_tolerances; steps beyond the last use the last)."""
+        """Judge every release for its step (an index into its advance_tolerances; steps beyond the last use
+        the last).
+        """
         if len(steps) != len(self._settings):
             raise ValueError(f"judge needs one step for each of {len(self._settings)} releases, got {len(steps)}")
         asked = np.array(

@@ -1,39 +1,50 @@
 """Evidence when nobody knows when the trouble began.
 
-Evidence that the canary is healthy counts against a regression that starts later. So half of the bet starts at once and the other
-half is spread over all later onsets: the bet on an onset within the first t seconds is `0.5 (1 - 1/(1 + t/60))`. A bet waits as
-cash until its onset. Bets on different onsets share their later factors, so their sum obeys `M <- (M + newly placed) x e`: one
-number a component, whatever the number of onsets, and one may start at every tick.
+Evidence that the canary is healthy counts against a regression that starts later. So part of the bet starts
+at once and the rest is spread over all later onsets: the bets on an onset within (0, t] add up to `(1 -
+at_once) (1 - 1/(1 + t/half_placed))`. A bet waits as cash until its onset. Bets on different onsets share
+their later factors, so their sum obeys `M <- (M + newly placed) x e`: one number a component however many
+onsets there are, and one may lie at every tick.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.proportion import Floats
 
-AT_ONCE = 0.5
-HALF_PLACED_AFTER = 60.0
 
+@dataclass(frozen=True, slots=True)
+class OnsetBets:
+    """How a stake of 1 is spread over onsets: `at_once` immediately, half of the rest within `half_placed`
+    seconds.
+    """
 
-def first_bets(releases: int, components: int) -> Floats:
-    """Log bets running from the first instant, (R, K)."""
-    return np.full((releases, components), np.log(AT_ONCE))
+    at_once: float
+    half_placed: float = 600.0
 
+    def first(self, shape: tuple[int, ...]) -> Floats:
+        """Log bets running from the first instant."""
+        return np.full(shape, np.log(self.at_once))
 
-def cash(t: Floats) -> Floats:
-    """The part of the bet not yet placed at t seconds, (r,)."""
-    return np.asarray((1.0 - AT_ONCE) / (1.0 + t / HALF_PLACED_AFTER))
+    def cash(self, t: Floats) -> Floats:
+        """The part of the stake not yet placed at t seconds."""
+        return np.asarray((1.0 - self.at_once) / (1.0 + t / self.half_placed))
 
+    def roll_on(self, log_bets: Floats, gain: Floats, *, since: Floats, until: Floats) -> Floats:
+        """Place the bets of (since, until], then multiply all by the tick's log evidence: (r, ...), (r, ...),
+        (r,), (r,).
+        """
+        placed = np.log(self.cash(since) - self.cash(until))
+        return np.asarray(np.logaddexp(log_bets, placed.reshape(-1, *[1] * (log_bets.ndim - 1))) + gain)
 
-def roll_on(log_bets: Floats, gain: Floats, *, since: Floats, until: Floats) -> Floats:
-    """Place the bets of (since, until], then multiply all by the tick's evidence; (r, K), (r, K), (r,), (r,) -> (r, K)."""
-    placed = np.log(cash(since) - cash(until))
-    return np.asarray(np.logaddexp(log_bets, placed[:, None]) + gain)
-
-
-def log_total(log_bets: Floats, weights: Floats, t: Floats) -> Floats:
-    """Log evidence of the whole bet, cash included: (R, K), weights (K,) summing to 1, (R,) -> (R,)."""
-    running = log_sum_exp(log_bets + np.log(weights))
-    return np.asarray(np.logaddexp(running, np.log(cash(t))))
+    def log_total(self, log_bets: Floats, weights: Floats, t: Floats) -> Floats:
+        """Log evidence of the whole stake, cash included: (R, ..., K), weights (K,) summing to 1, (R,) -> (R,
+        ...).
+        """
+        running = log_sum_exp(log_bets + np.log(weights))
+        waiting = np.log(self.cash(t)).reshape(-1, *[1] * (running.ndim - 1))
+        return np.asarray(np.logaddexp(running, waiting))
 
 
 def log_sum_exp(logs: Floats) -> Floats:

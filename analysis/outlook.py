@@ -1,4 +1,6 @@
-"""How long an undecided release will roughly take: the evidence still missing over the information a second brings."""
+"""How long an undecided release will roughly take: the evidence still missing over the information a second
+brings.
+"""
 
 import numpy as np
 
@@ -10,7 +12,9 @@ CONTINUITY = 0.5
 def information_a_second(
     pace_s: Floats, pace_c: Floats, p_s: Floats, p_c: Floats, *, rho: Floats, delta: Floats
 ) -> Floats:
-    """Expected growth, in nats a second, of the best evidence against the boundary if the rates are as given; all (r,)."""
+    """Expected growth, in nats a second, of the best evidence against the boundary if the rates are as given;
+    all (r,).
+    """
     lam = poisson_projection(pace_c, pace_s, p_c=p_c, p_s=p_s, rho=rho, delta=delta)
     lam_c = rho * lam + delta
     return np.asarray(

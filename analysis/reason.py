@@ -26,7 +26,8 @@ def explain(
     if verdict is Verdict.ROLL_BACK:
         return f"{rates}; such a gap by chance is rarer than {odds(log_evidence)}"
     if verdict is Verdict.ADVANCE:
-        return f"{rates}; a canary as bad as this step forbids would look this good less than once in {round_down(log_evidence)}"
+        chance = f"less than once in {round_down(log_evidence)}"
+        return f"{rates}; a canary as bad as this step forbids would look this good {chance}"
     further = "more traffic is needed" if wait == inf else f"about {duration(wait)} more at this traffic would decide"
     return f"{rates}; that does not settle it yet, {further}"
 

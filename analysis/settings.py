@@ -19,9 +19,10 @@ class Tolerance:
 class ReleaseSettings:
     """Risks and tolerances of one release.
 
-    `wrong_rollback` is the probability, over the whole release and however often one looks, of rolling back a canary that
-    keeps within `error_tolerance` (and `latency_tolerance`). `wrong_advance` is that of ever advancing a canary that is at or
-    beyond `advance_tolerances[step]`; they hold one tolerance a step, each with absolute > 0. `dispersion` (phi >= 1) divides all log evidence.
+    `wrong_rollback` is the probability, over the whole release and however often one looks, of rolling back a
+    canary that keeps within `error_tolerance` (and `latency_tolerance`). `wrong_advance` is that of ever
+    advancing a canary that is at or beyond `advance_tolerances[step]`; they hold one tolerance a step, each
+    with absolute > 0. `dispersion` (phi >= 1) divides all log evidence.
     """
 
     wrong_rollback: float = 0.01

@@ -1,7 +1,8 @@
 """A predictable estimate of the stable error rate: only ticks before the one it is used for have a say.
 
-Four exponentially forgetting gamma-Poisson estimates, averaged with weights that follow how well each foretold the recent ticks
-(dynamic model averaging). A steady rate is learned from everything; a diurnal slope or a shared outage is followed within ticks.
+Four exponentially forgetting gamma-Poisson estimates, averaged with weights that follow how well each
+foretold the recent ticks (dynamic model averaging). A steady rate is learned from everything; a diurnal slope
+or a shared outage is followed within ticks.
 """
 
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from scipy.special import gammaln
 from analysis.proportion import Floats, Rows
 
 MEMORIES = np.array([3.0, 20.0, 150.0, 1200.0])
-# Half an error in a hundred requests: weak enough that 200 requests outweigh it.
-PRIOR_ERRORS, PRIOR_REQUESTS = 0.5, 100.0
+# One error in 500 requests, believed as if it came from 100; only the first tick leans on it.
+PRIOR_ERRORS, PRIOR_REQUESTS = 0.2, 100.0
 SCORE_MEMORY = 30.0
 LOWEST, HIGHEST = 1e-7, 0.95
 

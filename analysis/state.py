@@ -19,8 +19,9 @@ PACE_MEMORY = 60.0
 
 @dataclass(slots=True)
 class Evidence:
-    """`t` (R,) last instant; `totals` (R, 4) requests and errors, stable then canary; `pace` (R, 3) recent stable requests, canary
-    requests and seconds, forgotten over a minute; `ratio` (R, 64) log likelihood over the grid of ratios; `errors` the error rate's.
+    """`t` (R,) last instant; `totals` (R, 4) requests and errors, stable then canary; `pace` (R, 3) recent
+    stable requests, canary requests and seconds, forgotten over a minute; `ratio` (R, 64) log likelihood over
+    the grid of ratios; `errors` the error rate's.
     """
 
     t: Floats
@@ -35,7 +36,11 @@ class Evidence:
         n = len(settings)
         nulls = ErrorNulls.of(settings)
         return cls(
-            np.zeros(n), np.zeros((n, 4)), np.zeros((n, 3)), np.zeros((n, GRID.size)), ErrorEvidence.nothing_yet(nulls)
+            np.zeros(n),
+            np.zeros((n, 4)),
+            np.zeros((n, 3)),
+            np.zeros((n, GRID.size)),
+            ErrorEvidence.nothing_yet(nulls),
         )
 
     def observe(self, tick: TickCounts) -> None:
@@ -66,7 +71,9 @@ class Evidence:
 
 
 def dump(evidence: Evidence, settings: Sequence[ReleaseSettings]) -> list[dict[str, Any]]:
-    """One JSON-serialisable state a release; Python writes and reads floats exactly, so resuming is bit-equal."""
+    """One JSON-serialisable state a release; Python writes and reads floats exactly, so resuming is
+    bit-equal.
+    """
     columns = {name: array.tolist() for name, array in evidence.fields().items()}
     states: list[dict[str, Any]] = []
     for index, release in enumerate(settings):

@@ -31,7 +31,8 @@ def test_a_quiet_canary_advances_and_first_says_how_long_it_needs() -> None:
     judge.observe([tick(1)])
     [early] = judge.judge([0])
     assert early.verdict is Verdict.UNDECIDED
-    assert early.seconds_to_decide is not None and 5 < early.seconds_to_decide < 600
+    assert early.seconds_to_decide is not None
+    assert 5 < early.seconds_to_decide < 600
     for k in range(2, 40):
         judge.observe([tick(k, stable_errors=k % 2)])
     assert judge.judge([0])[0].verdict is Verdict.ADVANCE
@@ -55,7 +56,10 @@ def test_a_canary_without_traffic_never_moves_the_evidence() -> None:
 
 
 def test_resuming_through_json_is_bit_equal() -> None:
-    settings = [ReleaseSettings(), ReleaseSettings(advance_tolerances=(Tolerance(0.01, 1.0), Tolerance(0.004, 0.5)))]
+    settings = [
+        ReleaseSettings(),
+        ReleaseSettings(advance_tolerances=(Tolerance(0.01, 1.0), Tolerance(0.004, 0.5))),
+    ]
     straight = Judge.start(settings)
     stopped = Judge.start(settings)
     for k in range(1, 30):
