@@ -100,10 +100,13 @@ class Applied:
     entries: tuple[Entry, ...]
 
 
-def applied(live: Json | None, config: Json, schema: Json, manager: Manager, now: str, *, force: bool) -> Applied:
+def applied(
+    live: Json | None, config: Json, filled: Json, schema: Json, manager: Manager, now: str, *, force: bool
+) -> Applied:
     """Merge an applied configuration into the live object.
 
-    Fields this manager applied before and applies no longer are removed unless somebody else owns them too.
+    `filled` is the configuration with defaults, by which its values compare with live ones. Fields this manager
+    applied before and applies no longer are removed unless somebody else owns them too.
 
     Raises:
         ApiError: 409 when a field would change that another manager owns, unless `force`.
@@ -113,7 +116,8 @@ def applied(live: Json | None, config: Json, schema: Json, manager: Manager, now
     previous = next((entry.fields for entry in entries if entry.manager == manager), frozenset())
     others = [entry for entry in entries if entry.manager != manager]
     current = owned_leaves(live, schema) if live else {}
-    differing = frozenset(p for p, value in wanted.items() if p in current and current[p] != value)
+    meant = owned_leaves(filled, schema)
+    differing = frozenset(p for p, value in wanted.items() if p in current and current[p] != meant.get(p, value))
     if not force:
         _refuse_conflicts(others, differing)
     merged = _merged(live, config, schema) if live else copy.deepcopy(config)
@@ -125,20 +129,31 @@ def applied(live: Json | None, config: Json, schema: Json, manager: Manager, now
 
 
 def _refuse_conflicts(others: list[Entry], differing: FieldSet) -> None:
-    causes = []
-    for entry in others:
-        for path in sorted(entry.fields & differing):
-            how = f' with subresource "{entry.manager.subresource}"' if entry.manager.subresource else ""
-            message = f'conflict with "{entry.manager.name}"{how} using {entry.manager.version}'
-            causes.append({"reason": "FieldManagerConflict", "message": message, "field": dotted(path)})
-    if not causes:
+    clashes = [(_called(entry.manager), dotted(path)) for entry in others for path in sorted(entry.fields & differing)]
+    if not clashes:
         return
-    count = f"{len(causes)} conflict" + ("s" if len(causes) > 1 else "")
-    if len(causes) == 1:
-        said = f"{causes[0]['message']}: {causes[0]['field']}"
+    causes = [
+        {"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": field} for who, field in clashes
+    ]
+    if len(clashes) == 1:
+        said = f"1 conflict: conflict with {clashes[0][0]}: {clashes[0][1]}"
     else:
-        said = "conflicts with " + "; ".join(f"{cause['message']}: {cause['field']}" for cause in causes)
-    raise ApiError(409, "Conflict", f"Apply failed with {count}: {said}", {"causes": causes})
+        said = f"{len(clashes)} conflicts: {_grouped(clashes)}"
+    raise ApiError(409, "Conflict", f"Apply failed with {said}", {"causes": causes})
+
+
+def _called(manager: Manager) -> str:
+    """A manager as conflict messages name it."""
+    through = f' with subresource "{manager.subresource}"' if manager.subresource else ""
+    using = f" using {manager.version}" if manager.operation == "Update" else ""
+    return f'"{manager.name}"{through}{using}'
+
+
+def _grouped(clashes: list[tuple[str, str]]) -> str:
+    lines = []
+    for who in sorted({who for who, _ in clashes}):
+        lines += [f"conflicts with {who}:", *(f"- {field}" for other, field in clashes if other == who)]
+    return "\n".join(lines)
 
 
 def _merged(live: Any, config: Any, schema: Json) -> Any:

@@ -19,7 +19,7 @@ _DROPPED_WHEN_ZERO = frozenset(
 )
 _KEPT_WHEN_EMPTY = frozenset(
     {"value", "mountPath", "holderIdentity", "type", "status", "reportingComponent", "reportingInstance"}
-    | {"storageClassName", "hostPath", "ip", "kind", "name", "apiVersion", "uid", "apiGroup"}
+    | {"storageClassName", "hostPath", "image", "imageID", "ip", "kind", "name", "apiVersion", "uid", "apiGroup"}
 )
 _KEPT_LISTS = frozenset({"addresses", "endpoints", "rules", "verbs", "items", "containers"})
 

@@ -55,6 +55,9 @@ def pod(obj: Json) -> None:
     for condition in status.get("conditions", ()):
         condition.setdefault("lastProbeTime", None)
         condition.setdefault("lastTransitionTime", None)
+    for container_status in [*status.get("containerStatuses", ()), *status.get("initContainerStatuses", ())]:
+        for name, empty in (("imageID", ""), ("image", ""), ("state", {}), ("lastState", {})):
+            container_status.setdefault(name, empty)
     if status.get("podIP"):
         status.setdefault("podIPs", [{"ip": status["podIP"]}])
 

@@ -45,18 +45,23 @@ def _errors(definition: Json) -> list[FieldError]:
     if sum(bool(version.get("storage")) for version in versions) != 1:
         note = "must have exactly one version marked as storage version"
         errors.append(FieldError("FieldValueInvalid", "spec.versions", f"Invalid value: {note}"))
+    if "." not in str(spec.get("group", "")):
+        note = "should be a domain with at least one dot"
+        errors.append(invalid_value("spec.group", spec.get("group", ""), note))
     for index, version in enumerate(versions):
-        errors += _version_errors(version, f"spec.versions[{index}]")
+        # A schema that all versions share is complained about where the storage form keeps it.
+        path = "spec.validation" if len(versions) == 1 else f"spec.versions[{index}].schema"
+        errors += _version_errors(version, f"spec.versions[{index}]", path)
     return errors
 
 
-def _version_errors(version: Json, path: str) -> list[FieldError]:
+def _version_errors(version: Json, path: str, schema_path: str) -> list[FieldError]:
     errors = []
     schema = (version.get("schema") or {}).get("openAPIV3Schema")
     if schema is None:
         errors.append(required(f"{path}.schema.openAPIV3Schema", "schemas are required"))
     else:
-        errors += _structural_errors(schema, f"{path}.schema.openAPIV3Schema")
+        errors += _structural_errors(schema, f"{schema_path}.openAPIV3Schema")
     for index, column in enumerate(version.get("additionalPrinterColumns") or []):
         where = f"{path}.additionalPrinterColumns[{index}]"
         if column.get("type") not in _COLUMN_TYPES:

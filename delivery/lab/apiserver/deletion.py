@@ -7,10 +7,11 @@ from typing import Any
 from delivery.lab.apiserver import definitions
 from delivery.lab.apiserver.kinds import Resource
 from delivery.lab.apiserver.objects import NAMESPACES, Objects, timestamp
-from delivery.lab.apiserver.status import Json, bad_request, conflict, invalid, unsupported
+from delivery.lab.apiserver.status import Json, bad_request, conflict, forbidden, invalid, unsupported
 from delivery.lab.apiserver.store import ObjectKey
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+_PROTECTED = frozenset({"default", "kube-system", "kube-public"})
 _POLICIES = ("Foreground", "Background", "Orphan", "nil")
 
 
@@ -71,17 +72,23 @@ class Deletion:
             ApiError: 404, or 409 when a precondition does not hold.
         """
         obj = self._objects.stored(resource, key)
+        self._refuse_protected(resource, key)
         self._check(resource, obj, options)
         finalizers = _finalizers(resource, obj, options)
         grace = _grace_of(resource, obj, options)
         if not finalizers and not grace and resource.storage != NAMESPACES:
             if options.dry_run:
                 return obj, True
-            return self._objects.store.remove(resource.storage, key), True
+            last = self._marked(resource, obj, [], 0) if resource.rules.graceful else None
+            return self._objects.store.remove(resource.storage, key, last), True
         marked = self._marked(resource, obj, finalizers, grace)
         if marked == obj or options.dry_run:
             return obj, False
         return self._objects.store.put(resource.storage, key, marked), False
+
+    def _refuse_protected(self, resource: Resource, key: ObjectKey) -> None:
+        if resource.storage == NAMESPACES and key[1] in _PROTECTED:
+            raise forbidden("", "namespaces", key[1], "this namespace may not be deleted")
 
     def _check(self, resource: Resource, obj: Json, options: DeleteOptions) -> None:
         metadata, name = obj["metadata"], obj["metadata"]["name"]

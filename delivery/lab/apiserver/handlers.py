@@ -12,7 +12,7 @@ from delivery.lab.apiserver.deletion import DeleteOptions, Deletion, delete_opti
 from delivery.lab.apiserver.kinds import Resource
 from delivery.lab.apiserver.listing import check_reached, list_document, listed
 from delivery.lab.apiserver.objects import NAMESPACES, Objects
-from delivery.lab.apiserver.reading import WriteOptions, parsed
+from delivery.lab.apiserver.reading import WriteOptions, identified, parsed
 from delivery.lab.apiserver.requests import Target, Wanted, check_apply, truthy, wanted, write_options
 from delivery.lab.apiserver.status import (
     Json,
@@ -20,6 +20,7 @@ from delivery.lab.apiserver.status import (
     conflict,
     method_not_allowed,
     not_found,
+    not_served,
     success,
     unsupported_media,
 )
@@ -118,7 +119,8 @@ class Handlers:
     def create(self, call: Call) -> Answer:
         target, options = call.target, call.options()
         if target.resource.storage == ("authorization.k8s.io", "selfsubjectaccessreviews"):
-            return Answer(201, {**call.document(), "status": {"allowed": True}})
+            review = {"metadata": {"creationTimestamp": None}, **identified(call.document(), target.resource)}
+            return Answer(201, {**review, "status": {"allowed": True}})
         if target.resource.namespaced and target.namespace is None:
             raise method_not_allowed()
         made = self._objects.create(target.resource, target.namespace or "", call.document(), options)
@@ -185,13 +187,18 @@ class Handlers:
             extra = {("POST", "binding"): self._bind, ("PUT", "finalize"): self._finalize}
             handler = extra.get((call.method, target.subresource))
         else:
+            if not target.resource.custom:
+                raise not_served()
             raise not_found(target.resource.group, target.resource.plural, target.name)
         if handler is None:
             raise method_not_allowed()
         return handler(call)
 
     def _get_scale(self, call: Call) -> Answer:
-        obj = self._objects.stored(call.target.resource, call.target.key)
+        resource, name = call.target.resource, call.target.name
+        obj = self._objects.store.get(resource.storage, call.target.key)
+        if obj is None:
+            raise not_found(resource.group, f"{resource.plural}/scale", name)
         return Answer(200, scale.scale_of(call.target.resource, obj))
 
     def _put_scale(self, call: Call) -> Answer:
@@ -222,8 +229,16 @@ class Handlers:
         if pod["spec"].get("nodeName"):
             why = f'pod {key[1]} is already assigned to node "{pod["spec"]["nodeName"]}"'
             raise conflict("", "pods/binding", key[1], why)
-        self._objects.store.put(resource.storage, key, {**pod, "spec": {**pod["spec"], "nodeName": node}})
+        self._objects.store.put(resource.storage, key, self._scheduled(pod, node))
         return Answer(201, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
+
+    def _scheduled(self, pod: Json, node: str) -> Json:
+        now = self._objects.now()
+        condition = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
+        status = pod.get("status", {})
+        others = [item for item in status.get("conditions", []) if item["type"] != "PodScheduled"]
+        status = {**status, "conditions": [*others, condition]}
+        return {**pod, "spec": {**pod["spec"], "nodeName": node}, "status": status}
 
     def _finalize(self, call: Call) -> Answer:
         """Replace a namespace's spec.finalizers; the last one to go lets it go."""

@@ -1,8 +1,10 @@
 """Creating and changing objects: everything between a parsed request and the store."""
 
+import json
 import secrets
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from delivery.lab.apiserver import addresses, definitions
@@ -207,6 +209,11 @@ class Objects:
         obj = identified(change(current), resource)
         self._check_identity(resource, key, obj)
         manager = Manager(options.manager, "Update", resource.api_version, subresource)
+        try:
+            trimmed(obj, resource, replace(options, warnings=[]))
+        except ApiError as wrong:
+            error = FieldError("FieldValueInvalid", "patch", f"Invalid value: {json.dumps(obj)}: {wrong.message}")
+            raise invalid("", "", "", [error]) from wrong
         return self._update(resource, key, obj, options, manager)
 
     def apply(
@@ -225,7 +232,8 @@ class Objects:
         current = self.store.get(resource.storage, key)
         manager = Manager(options.manager, "Apply", resource.api_version, subresource)
         schema = self._schema(resource)
-        outcome = applied(current, config, schema, manager, self.now(), force=options.force)
+        filled = completed(config, resource)
+        outcome = applied(current, config, filled, schema, manager, self.now(), force=options.force)
         if current is None:
             obj = completed(self._born_applied(resource, key, outcome.obj), resource)
             self._on_create(resource, obj)

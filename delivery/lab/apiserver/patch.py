@@ -12,7 +12,7 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
-_DIRECTIVES = frozenset({"$patch", "$retainKeys"})
+_REPLACE = {"$patch": "replace"}
 _ORDER = "$setElementOrder/"
 _DELETE = "$deleteFromPrimitiveList/"
 
@@ -58,7 +58,7 @@ def strategic_patched(value: Json, change: Json, schema: Json) -> Json:
     Honours `$patch: delete|replace|merge`, `$retainKeys`, `$setElementOrder/…` and `$deleteFromPrimitiveList/…`.
 
     Raises:
-        ApiError: 400 for a list element without its merge key, or an unknown directive.
+        ApiError: 400 for an unknown directive, 500 (as the real server says it) for an element without its merge key.
     """
     directive = change.get("$patch", "merge")
     if directive == "replace":
@@ -70,43 +70,66 @@ def strategic_patched(value: Json, change: Json, schema: Json) -> Json:
     retained = change.get("$retainKeys")
     result = {name: item for name, item in value.items() if retained is None or name in retained}
     properties = schema.get("properties", {})
-    for name, item in change.items():
-        if name not in _DIRECTIVES and not name.startswith("$"):
-            inner = properties.get(name) or schema.get("additionalProperties") or {}
-            _patch_member(result, name, item, inner if isinstance(inner, dict) else {})
-    _apply_list_directives(result, change, properties)
+    for name in _touched(change):
+        inner = properties.get(name) or schema.get("additionalProperties") or {}
+        _patch_member(result, name, change, inner if isinstance(inner, dict) else {})
     return result
 
 
-def _patch_member(result: Json, name: str, item: Any, schema: Json) -> None:
-    if item is None:
+def _touched(change: Json) -> list[str]:
+    """Names of the fields a patch says something about, directly or by a list directive."""
+    names = [name for name in change if not name.startswith("$")]
+    listed = [name.partition("/")[2] for name in change if name.startswith((_ORDER, _DELETE))]
+    return list(dict.fromkeys([*names, *listed]))
+
+
+def _patch_member(result: Json, name: str, change: Json, schema: Json) -> None:
+    item = change.get(name)
+    by_directive = _ORDER + name in change or _DELETE + name in change
+    if isinstance(item, list) or by_directive:
+        _patch_list(result, name, change, schema)
+    elif item is None:
         result.pop(name, None)
     elif isinstance(item, dict):
         current = result.get(name)
         result[name] = strategic_patched(current if isinstance(current, dict) else {}, item, schema)
-    elif isinstance(item, list) and schema.get("x-kubernetes-patch-strategy") == "merge":
-        result[name] = _merged_list(result.get(name) or [], item, schema)
     else:
-        result[name] = copy.deepcopy(item)
+        result[name] = item
 
 
-def _merged_list(current: list[Any], changes: list[Any], schema: Json) -> list[Any]:
+def _patch_list(result: Json, name: str, change: Json, schema: Json) -> None:
+    changes = change.get(name) or []
+    if schema.get("x-kubernetes-patch-strategy") != "merge" or _REPLACE in changes:
+        result[name] = [copy.deepcopy(item) for item in changes if item != _REPLACE]
+        return
+    before = result.get(name) or []
     key = schema.get("x-kubernetes-patch-merge-key")
+    unwanted = change.get(_DELETE + name) or []
+    merged = [item for item in _merged_list(before, changes, key, schema) if item not in unwanted]
+    order = change.get(_ORDER + name) or [item for item in changes if not _deletes(item)]
+    if merged or before:
+        result[name] = _interleaved(merged, before, order, key)
+
+
+def _deletes(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("$patch") == "delete"
+
+
+def _merged_list(current: list[Any], changes: list[Any], key: str | None, schema: Json) -> list[Any]:
     if key is None:
         return current + [item for item in changes if item not in current]
-    if {"$patch": "replace"} in changes:
-        return [copy.deepcopy(item) for item in changes if item != {"$patch": "replace"}]
     result = list(current)
     for change in changes:
         if not isinstance(change, dict) or key not in change:
-            raise bad_request(f"map: {change} does not contain declared merge key: {key}")
+            shown = " ".join(f"{name}:{value}" for name, value in sorted(dict(change).items()))
+            raise ApiError(500, "", f"map: map[{shown}] does not contain declared merge key: {key}")
         _merge_element(result, change, key, schema["items"])
     return result
 
 
 def _merge_element(result: list[Any], change: Json, key: str, schema: Json) -> None:
     found = [index for index, item in enumerate(result) if item.get(key) == change[key]]
-    if change.get("$patch") == "delete":
+    if _deletes(change):
         result[:] = [item for item in result if item.get(key) != change[key]]
     elif found:
         result[found[0]] = strategic_patched(result[found[0]], change, schema)
@@ -114,27 +137,22 @@ def _merge_element(result: list[Any], change: Json, key: str, schema: Json) -> N
         result.append(strategic_patched({}, change, schema))
 
 
-def _apply_list_directives(result: Json, change: Json, properties: Json) -> None:
-    for name, listed in change.items():
-        if name.startswith(_DELETE):
-            target = name.removeprefix(_DELETE)
-            result[target] = [item for item in result.get(target) or [] if item not in listed]
-    for name, listed in change.items():
-        if name.startswith(_ORDER):
-            target = name.removeprefix(_ORDER)
-            key = properties.get(target, {}).get("x-kubernetes-patch-merge-key")
-            if isinstance(result.get(target), list):
-                result[target] = _ordered(result[target], listed, key)
+def _interleaved(items: list[Any], before: list[Any], order: list[Any], key: str | None) -> list[Any]:
+    """The merged elements in the patch's order; those it does not name go where the list had them before.
 
+    An unnamed element precedes a named one only when it did so before; a new element thus comes first.
+    """
 
-def _ordered(items: list[Any], order: list[Any], key: str | None) -> list[Any]:
-    """Elements named in `order` in that order; the others keep their place relative to what precedes them."""
-    wanted = [entry.get(key) if key and isinstance(entry, dict) else entry for entry in order]
-    identities = [item.get(key) if key and isinstance(item, dict) else item for item in items]
-    ranked: list[tuple[int, int, Any]] = []
-    last = -1
-    for position, (identity, item) in enumerate(zip(identities, items, strict=True)):
-        if identity in wanted:
-            last = wanted.index(identity)
-        ranked.append((last, position, item))
-    return [item for _, _, item in sorted(ranked, key=lambda entry: entry[:2])]
+    def identity(item: Any) -> Any:
+        return item.get(key) if key and isinstance(item, dict) else item
+
+    ranks = [identity(item) for item in order]
+    places = [identity(item) for item in before]
+    named = sorted((item for item in items if identity(item) in ranks), key=lambda item: ranks.index(identity(item)))
+    others = [item for item in items if identity(item) not in ranks]
+    result = []
+    while named and others:
+        both = identity(named[0]) in places and identity(others[0]) in places
+        first = both and places.index(identity(others[0])) < places.index(identity(named[0]))
+        result.append(others.pop(0) if first else named.pop(0))
+    return result + named + others

@@ -60,14 +60,16 @@ def identified(document: Any, resource: Resource) -> Json:
     found_version, found_kind = document.get("apiVersion"), document.get("kind")
     if resource.custom and not found_kind:
         raise bad_request(f"{unreadable}unmarshalerDecoder: Object 'Kind' is missing in the body")
+    if not resource.custom and (found_version or version, found_kind or kind) != (version, kind):
+        found = (found_version or version).rpartition("/")[2]
+        raise bad_request(
+            f'{found_kind or kind} in version "{found}" cannot be handled as a {kind}: unknown conversion'
+        )
     if found_version not in {None, "", version}:
         raise bad_request(
             f"the API version in the data ({found_version}) does not match the expected API version ({version})"
         )
     if found_kind not in {None, "", kind}:
-        if not resource.custom:
-            found = f"{found_version or version}, Kind={found_kind}"
-            raise bad_request(f"{found} in the body does not match the expected kind {kind}")
         name = (document.get("metadata") or {}).get("name", "")
         raise invalid(resource.group, found_kind, name, [invalid_value("kind", found_kind, f"must be {kind}")])
     if not isinstance(document.get("metadata", {}), dict | None):

@@ -19,7 +19,7 @@ from delivery.lab.apiserver.kinds import Registry
 from delivery.lab.apiserver.objects import Objects
 from delivery.lab.apiserver.reading import WriteOptions
 from delivery.lab.apiserver.requests import target
-from delivery.lab.apiserver.status import ApiError, Json
+from delivery.lab.apiserver.status import ApiError, Json, not_served
 from delivery.lab.apiserver.store import Store
 from delivery.lab.apiserver.watching import WatchResponse
 
@@ -37,6 +37,7 @@ class ApiServer:
     def __init__(self, clock: Callable[[], datetime] = _utc_now, window: int = 4096) -> None:
         self.store = Store(window)
         self.registry: Registry = builtin_registry()
+        self._own_groups = frozenset(resource.group for resource in self.registry if resource.group)
         self.objects = Objects(self.store, self.registry, clock)
         deletion = Deletion(self.objects)
         self._collector = Collector(self.objects, deletion, _soon)
@@ -84,13 +85,20 @@ class ApiServer:
             return PlainTextResponse("ok")
         found = target(self.registry, path)
         if found is None:
-            return PlainTextResponse("404 page not found\n", 404)
+            return self._nothing_at(path)
         try:
             call = Call(request.method, found, request.query_params, request.headers, await request.body())
             answer = self._handlers.handle(call)
         except ApiError as refused:
             return _json(refused.body(), refused.code)
         return answer if isinstance(answer, WatchResponse) else _rendered(answer)
+
+    def _nothing_at(self, path: str) -> Response:
+        parts = path.split("/")
+        if parts[1:2] == ["api"] or (parts[1:2] == ["apis"] and parts[2:3] and parts[2] in self._own_groups):
+            missing = not_served()
+            return _json(missing.body(), missing.code)
+        return PlainTextResponse("404 page not found\n", 404)
 
     def _document(self, path: str, request: Request) -> Json | None:
         """A discovery or OpenAPI document, if `path` names one."""

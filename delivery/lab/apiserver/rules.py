@@ -96,6 +96,7 @@ SERVICE = Rules(
     status_on_create=lambda _: {"loadBalancer": {}},
     name_rule="dns1035",
     create_on_update=True,
+    unconditional_update=False,
 )
 ENDPOINTS = Rules(defaults=defaults.endpoints, create_on_update=True)
 CONFIG_MAP = Rules(validate=validation.stored_data, validate_update=validation.stored_data_update)

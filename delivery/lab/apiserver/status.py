@@ -96,6 +96,11 @@ def not_found(group: str, plural: str, name: str) -> ApiError:
     return ApiError(404, "NotFound", message, named(group, plural, name))
 
 
+def not_served() -> ApiError:
+    """Nothing is served at a path, although its group is."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource", {})
+
+
 def already_exists(group: str, plural: str, name: str) -> ApiError:
     message = f'{qualified(group, plural)} "{name}" already exists'
     return ApiError(409, "AlreadyExists", message, named(group, plural, name))

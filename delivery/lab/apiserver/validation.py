@@ -19,7 +19,7 @@ def workload(obj: Json) -> list[FieldError]:
     errors = _not_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
     selector = spec.get("selector")
     if selector is None:
-        errors.append(required("spec.selector"))
+        errors += [required("spec.selector"), _mismatch(spec["template"])]
     elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
         errors.append(invalid_value("spec.selector", selector, "empty selector is invalid for deployment"))
     else:
@@ -31,9 +31,14 @@ def _selector_matches(selector: Json, template: Json) -> list[FieldError]:
     labels = template["metadata"].get("labels") or {}
     if all(labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items()):
         return []
+    return [_mismatch(template)]
+
+
+def _mismatch(template: Json) -> FieldError:
+    labels = template["metadata"].get("labels") or {}
     shown = "map[string]string{" + ", ".join(f'"{k}":"{v}"' for k, v in sorted(labels.items())) + "}"
     note = f"Invalid value: {shown}: `selector` does not match template `labels`"
-    return [FieldError("FieldValueInvalid", "spec.template.metadata.labels", note)]
+    return FieldError("FieldValueInvalid", "spec.template.metadata.labels", note)
 
 
 def _template(template: Json) -> list[FieldError]:
@@ -51,7 +56,7 @@ def _deployment_strategy(spec: Json) -> list[FieldError]:
         return []
     kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
     if kind not in {"Recreate", "RollingUpdate"}:
-        return [not_supported("spec.strategy.type", kind, ("Recreate", "RollingUpdate"))]
+        return [not_supported("spec.strategy", kind, ("Recreate", "RollingUpdate"))]
     if kind == "Recreate" and rolling is not None:
         note = "may not be specified when strategy `type` is 'Recreate'"
         return [forbidden_field("spec.strategy.rollingUpdate", note)]
