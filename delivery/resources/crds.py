@@ -48,7 +48,10 @@ _CONDITIONS: dict[str, Any] = {
 def all_definitions() -> dict[str, dict[str, Any]]:
     """Every CRD by its plural name."""
     # A mistyped field must reach us to be refused by name; pruning would drop it without a word.
-    policy = structural(DeliveryPolicySpec, keep_unknown=True)
+    policy = with_defaults(
+        structural(DeliveryPolicySpec, keep_unknown=True),
+        DeliveryPolicySpec().model_dump(mode="json", by_alias=True, exclude_none=True),
+    )
     policy_status = {"type": "object", "properties": {"conditions": _CONDITIONS}}
     definitions = [
         _definition("DeliveryPolicy", "deliverypolicies", ["dp"], policy, policy_status, _POLICY_COLUMNS),
@@ -81,7 +84,30 @@ def write_definitions(folder: Path) -> list[Path]:
 
 def to_yaml(definition: Mapping[str, Any]) -> str:
     """One CRD as the YAML document that is kept in manifests/crds."""
-    return yaml.safe_dump(definition, sort_keys=False, width=120)
+    return yaml.dump(definition, Dumper=_WrittenOut, sort_keys=False, width=120)
+
+
+class _WrittenOut(yaml.SafeDumper):
+    """Without anchors: a schema that is used twice is written twice, for readers and strict parsers."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (the name is the base class's)
+        return True
+
+
+def with_defaults(schema: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """A structural object schema whose scalar fields, at any depth, carry `defaults`.
+
+    An absent object becomes an empty one, which its fields' defaults then fill: so `spec: {}` is stored in full. Lists
+    stay absent; the controller knows theirs.
+    """
+    properties = {name: _defaulted(inner, defaults.get(name)) for name, inner in schema["properties"].items()}
+    return {**schema, "properties": properties, "default": {}}
+
+
+def _defaulted(schema: Mapping[str, Any], default: Any) -> dict[str, Any]:
+    if isinstance(default, dict):
+        return with_defaults(schema, default)
+    return dict(schema) if default is None or isinstance(default, list) else {**schema, "default": default}
 
 
 def structural(model: type[BaseModel], *, keep_unknown: bool = False) -> dict[str, Any]:

@@ -9,14 +9,23 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_MILLISECONDS = {"ms": 1.0, "s": 1e3, "m": 60e3, "h": 3600e3}
+_LONGEST_S = 366 * 24 * 3600.0  # beyond it a deadline would lie outside what a calendar can hold
 
 
 def parse_duration(value: Any) -> float:
-    """Seconds of a duration such as `1m30s`. Raises ValueError, with the way to write it, for anything else."""
-    if not isinstance(value, str) or not re.match(PATTERN, value):
+    """Seconds of a duration such as `1m30s`, in whole milliseconds, at most a year.
+
+    Raises ValueError, with the way to write it, for anything else.
+    """
+    if not isinstance(value, str) or not re.fullmatch(PATTERN, value):
         raise ValueError(f"not a duration: {value!r}; write it like 30s, 1m30s, 250ms or 2h")
-    return sum(float(amount) * _SECONDS[unit] for amount, unit in _PART.findall(value))
+    milliseconds = sum(float(amount) * _MILLISECONDS[unit] for amount, unit in _PART.findall(value))
+    if milliseconds > _LONGEST_S * 1e3:
+        raise ValueError(f"longer than a year: {value!r}")
+    if abs(milliseconds - round(milliseconds)) > 1e-3:
+        raise ValueError(f"finer than a millisecond: {value!r}")
+    return round(milliseconds) / 1e3
 
 
 def format_duration(seconds: float) -> str:

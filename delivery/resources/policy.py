@@ -15,7 +15,9 @@ from delivery.resources.duration import Duration
 class Spec(BaseModel):
     """Camel case outside, snake case inside; an unknown field is an error, never ignored."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, allow_inf_nan=False
+    )
 
 
 class VirtualServiceSelector(Spec):
@@ -35,10 +37,18 @@ class Mesh(Spec):
     istio: IstioMesh = IstioMesh()
 
 
+def _expressible(weight: float) -> float:
+    if round(weight, 4) != weight:
+        raise ValueError("a mesh splits traffic to 0.0001 %; give at most four decimals")
+    return weight
+
+
 class Step(Spec):
     """One share of traffic. A bare number stands for `{weight: number}`."""
 
-    weight: float = Field(gt=0, le=100, description="percent of the mesh's traffic for the canary")
+    weight: Annotated[float, AfterValidator(_expressible)] = Field(
+        gt=0, le=100, description="percent of the mesh's traffic for the canary"
+    )
     min_duration: Duration | None = Field(default=None, description="overrides minStepDuration")
     gate: Literal["approval"] | None = Field(default=None, description="ask a person before leaving this step")
 
@@ -61,10 +71,12 @@ class Canary(Spec):
         AfterValidator(_rising),
     ] = (Step(weight=1), Step(weight=5), Step(weight=20), Step(weight=50))
     min_step_duration: Duration = Field(default=30.0, description="never faster than this")
-    max_step_duration: Duration = Field(default=900.0, description="evidence still undecided by then: onInconclusive")
+    max_step_duration: Duration = Field(
+        default=900.0, gt=0, description="evidence still undecided by then: onInconclusive; at least minStepDuration"
+    )
     on_inconclusive: Literal["pause", "rollback"] = "pause"
     ready_deadline: Duration = Field(
-        default=600.0, description="a canary that is not ready by then is rolled back; counted anew at each step"
+        default=600.0, gt=0, description="a canary that is not ready by then is rolled back; counted anew at each step"
     )
     drain: Duration = Field(default=10.0, description="between the last traffic and the canary's deletion")
 
@@ -112,7 +124,7 @@ def _one_error_rate(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
 
 
 class NoData(Spec):
-    deadline: Duration = 300.0
+    deadline: Duration = Field(default=300.0, gt=0, description="without data for so long: action")
     action: Literal["rollback", "pause"] = "rollback"
 
 
@@ -138,25 +150,48 @@ class DeliveryPolicySpec(Spec):
         return tuple(step.weight for step in self.strategy.canary.steps)
 
 
+_PLAINLY = {
+    "model_type": "not an object",
+    "model_attributes_type": "not an object",
+    "tuple_type": "not a list",
+    "union_tag_not_found": "kind is missing; write errorRate or latency",
+    "union_tag_invalid": "no such kind; write errorRate or latency",
+    "too_short": "at least one is needed",
+}
+
+
 def parse_policy(spec: Any, where: str) -> DeliveryPolicySpec:
     """The policy of a `spec`. Raises InvalidSpec naming the object (`where`), each field's path and what is wrong."""
     try:
-        return DeliveryPolicySpec.model_validate(spec or {})
+        return DeliveryPolicySpec.model_validate({} if spec is None else spec, by_alias=True, by_name=False)
     except ValidationError as problem:
         raise InvalidSpec(f"{where}: {'; '.join(_sentences(problem))}") from problem
 
 
 def _sentences(problem: ValidationError) -> list[str]:
-    return [f"{_field_path(error['loc'])}: {_what(error)}" for error in problem.errors()]
+    errors = problem.errors()
+    return [f"{_field_path(error['loc'])}: {_what(error)}" for error in errors if not _follows(error, errors)]
+
+
+def _follows(error: Any, errors: list[Any]) -> bool:
+    """Whether a list is only too short because an entry of it is already refused."""
+    location = error["loc"]
+    return error["type"] == "too_short" and any(
+        len(other["loc"]) > len(location) and other["loc"][: len(location)] == location for other in errors
+    )
 
 
 def _field_path(location: tuple[int | str, ...]) -> str:
-    kinds = {"errorRate", "latency"}  # the discriminator's tag is no field of the user's
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location if part not in kinds]
-    return "spec" + "".join(parts)
+    if location[:2] == ("analysis", "metrics"):
+        location = (
+            *location[:3],
+            *location[4:],
+        )  # after the index comes the discriminator's tag, no field of the user's
+    return "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
 
 
 def _what(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return "unknown field; remove it or correct its name"
-    return f"{error['msg'].removeprefix('Value error, ')} (got {error['input']!r})"
+    said = _PLAINLY.get(error["type"], error["msg"].removeprefix("Value error, "))
+    return f"{said} (got {error['input']!r})"
