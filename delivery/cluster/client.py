@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -49,6 +49,28 @@ class WatchEvent:
 
     type: str
     object: Object
+
+
+class Watch:
+    """A stream of changes. Iterating raises Expired on 410 and Unavailable when the stream breaks."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse, what: str) -> None:
+        self._response = response
+        self._what = what
+
+    def __iter__(self) -> Iterator[WatchEvent]:
+        try:
+            for line in _lines(self._response):
+                yield _event(json.loads(line), self._what)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as problem:
+            raise Unavailable(f"{self._what}: the stream broke ({problem})") from problem
+        finally:
+            self._response.close()
+
+    def close(self) -> None:
+        """Ends the stream, from any thread; a read that waits returns at once."""
+        with suppress(ValueError, RuntimeError):  # it had ended by itself
+            self._response.shutdown()
 
 
 class Cluster:
@@ -131,8 +153,8 @@ class Cluster:
         resource_version: str,
         timeout_s: int = 300,
         labels: Mapping[str, str] | str = "",
-    ) -> Iterator[WatchEvent]:
-        """Changes after `resource_version` until the server ends the stream. Raises Expired on 410."""
+    ) -> Watch:
+        """Changes after `resource_version` until the server ends the stream."""
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
@@ -141,13 +163,9 @@ class Cluster:
             "labelSelector": _selector(labels),
         }
         what = f"watch of {kind}"
-        response = self._send("GET", self._path(kind, namespace), query=query, what=what, read_timeout=None)
-        with closing(response):
-            try:
-                for line in _lines(response):
-                    yield _event(json.loads(line), what)
-            except (urllib3.exceptions.HTTPError, OSError) as problem:
-                raise Unavailable(f"{what}: the stream broke ({problem})") from problem
+        # A connection that went silent without a word is noticed a little after the server should have ended it.
+        response = self._send("GET", self._path(kind, namespace), query=query, what=what, read_timeout=timeout_s + 15)
+        return Watch(response, what)
 
     # -- writes ---------------------------------------------------------------------------------------------
 
