@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -19,7 +20,7 @@ from delivery.lab.apiserver.kinds import Registry
 from delivery.lab.apiserver.objects import Objects
 from delivery.lab.apiserver.reading import WriteOptions
 from delivery.lab.apiserver.requests import target
-from delivery.lab.apiserver.status import ApiError, Json, not_served
+from delivery.lab.apiserver.status import ApiError, Json, not_served, unauthorized
 from delivery.lab.apiserver.store import Store
 from delivery.lab.apiserver.watching import WatchResponse
 
@@ -32,9 +33,13 @@ def _utc_now() -> datetime:
 
 
 class ApiServer:
-    """An ASGI application that is a Kubernetes API server; all of its state is in `store`."""
+    """An ASGI application that is a Kubernetes API server; all of its state is in `store`.
 
-    def __init__(self, clock: Callable[[], datetime] = _utc_now, window: int = 4096) -> None:
+    Anybody may do anything, but who shows a bearer token must show `token`: a wrong credential is a mistake to tell.
+    """
+
+    def __init__(self, token: str = "", clock: Callable[[], datetime] = _utc_now, window: int = 4096) -> None:
+        self._token = token
         self.store = Store(window)
         self.registry: Registry = builtin_registry()
         self._own_groups = frozenset(resource.group for resource in self.registry if resource.group)
@@ -77,6 +82,9 @@ class ApiServer:
 
     async def _answer(self, request: Request) -> Response | WatchResponse:
         path = request.url.path
+        if not self._known(request.headers.get("authorization", "")):
+            refused = unauthorized()
+            return _json(refused.body(), refused.code)
         if request.method in {"GET", "HEAD"}:
             document = self._document(path, request)
             if document is not None:
@@ -92,6 +100,10 @@ class ApiServer:
         except ApiError as refused:
             return _json(refused.body(), refused.code)
         return answer if isinstance(answer, WatchResponse) else _rendered(answer)
+
+    def _known(self, authorization: str) -> bool:
+        scheme, _, shown = authorization.partition(" ")
+        return not self._token or scheme.lower() != "bearer" or secrets.compare_digest(shown.strip(), self._token)
 
     def _nothing_at(self, path: str) -> Response:
         parts = path.split("/")

@@ -1,6 +1,7 @@
 """Running the embedded API server: in a background thread, on a free port, with a kubeconfig to reach it by."""
 
 import asyncio
+import secrets
 import socket
 import tempfile
 import threading
@@ -24,11 +25,12 @@ class ServerStartError(RuntimeError):
 class EmbeddedApiServer:
     """A Kubernetes API server in this process: a context manager that serves from entering to leaving.
 
-    `port` 0 takes a free one. All state is in memory and gone when it stops.
+    `port` 0 takes a free one. Requests need no credentials. All state is in memory and gone when it stops.
     """
 
     def __init__(self, port: int = 0) -> None:
         self._wanted_port = port
+        self._token = secrets.token_urlsafe(24)
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._server: uvicorn.Server | None = None
@@ -78,7 +80,7 @@ class EmbeddedApiServer:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._api = ApiServer()
+        self._api = ApiServer(self._token)
         config = uvicorn.Config(
             self._api,
             log_level="error",
@@ -119,7 +121,7 @@ class EmbeddedApiServer:
 
     def write_kubeconfig(self, path: Path) -> Path:
         """Write a kubeconfig for this server to `path`, whole or not at all, and return the path."""
-        return write_kubeconfig(path, self.url)
+        return write_kubeconfig(path, self.url, self._token)
 
     def __enter__(self) -> Self:
         self.start()
@@ -131,13 +133,13 @@ class EmbeddedApiServer:
         self.stop()
 
 
-def write_kubeconfig(path: Path, url: str) -> Path:
-    """Write a kubeconfig that names the server at `url`, by renaming a finished file into place."""
+def write_kubeconfig(path: Path, url: str, token: str) -> Path:
+    """Write a kubeconfig for the server at `url`, by renaming a finished file into place."""
     content = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "lab", "cluster": {"server": url}}],
-        "users": [{"name": "lab", "user": {}}],
+        "users": [{"name": "lab", "user": {"token": token}}],
         "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab", "namespace": "default"}}],
         "current-context": "lab",
     }

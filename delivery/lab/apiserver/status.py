@@ -138,6 +138,10 @@ def expired(message: str) -> ApiError:
     return ApiError(410, "Expired", message)
 
 
+def unauthorized() -> ApiError:
+    return ApiError(401, "Unauthorized", "Unauthorized")
+
+
 def unsupported_media(accepted: Sequence[str]) -> ApiError:
     message = "the body of the request was in an unknown format - accepted media types include: "
     return ApiError(415, "UnsupportedMediaType", message + ", ".join(accepted))

@@ -1,5 +1,6 @@
 """What the API server refuses on built-in kinds, in the words it refuses it with."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,9 @@ from delivery.lab.apiserver.status import FieldError, Json, duplicate, forbidden
 from delivery.lab.apiserver.status import unsupported as not_supported
 
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+_PORT_NOTE = "must be between 1 and 65535, inclusive"
+_PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_PORT_NAME_NOTE = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 
@@ -141,9 +145,21 @@ def _port(port: Json, number: str, path: str) -> list[FieldError]:
     if not value:
         errors.append(required(f"{path}.{number}"))
     elif not 0 < value < 65536:
-        errors.append(invalid_value(f"{path}.{number}", value, "must be between 1 and 65535, inclusive"))
+        errors.append(invalid_value(f"{path}.{number}", value, _PORT_NOTE))
     if port["protocol"] not in _PROTOCOLS:
         errors.append(not_supported(f"{path}.protocol", port["protocol"], _PROTOCOLS))
+    return errors
+
+
+def _service_port(port: Json, path: str) -> list[FieldError]:
+    number, target = port.get("port", 0), port.get("targetPort")
+    errors = [] if 0 < number < 65536 else [invalid_value(f"{path}.port", number, _PORT_NOTE)]
+    if port["protocol"] not in _PROTOCOLS:
+        errors.append(not_supported(f"{path}.protocol", port["protocol"], _PROTOCOLS))
+    if isinstance(target, int) and not 0 < target < 65536:
+        errors.append(invalid_value(f"{path}.targetPort", target, _PORT_NOTE))
+    if isinstance(target, str) and not _PORT_NAME.fullmatch(target):
+        errors.append(invalid_value(f"{path}.targetPort", target, _PORT_NAME_NOTE))
     return errors
 
 
@@ -178,7 +194,7 @@ def service(obj: Json) -> list[FieldError]:
     for index, port in enumerate(ports):
         if len(ports) > 1 and not port.get("name"):
             errors.append(required(f"spec.ports[{index}].name"))
-        errors += _port(port, "port", f"spec.ports[{index}]")
+        errors += _service_port(port, f"spec.ports[{index}]")
     names = [port for port in ports if port.get("name")]
     errors += _repeated(names, "spec.ports")
     return errors + label_errors(spec.get("selector") or {}, "spec.selector")
