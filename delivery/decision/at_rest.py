@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from delivery.decision.actions import Announce, CreateRelease, Decision, PauseDeployment
 from delivery.decision.snapshot import Snapshot, StableSet, Workload
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Phase, Release, ReleaseSpec, Revision
+
+_SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_LONGEST_NAME = 63 - len("-canary")
 
 
 def rest(snapshot: Snapshot) -> Decision:
@@ -30,6 +35,13 @@ def _refusal(snapshot: Snapshot, workload: Workload) -> Announce | None:
             "new one starts, so there is nothing to compare with; use RollingUpdate or remove the annotation"
         )
         return Announce("UnsupportedStrategy", message, warning=True)
+    if not _SERVICE_NAME.fullmatch(workload.name) or len(workload.name) > _LONGEST_NAME:
+        message = (
+            f"Deployment {workload.namespace}/{workload.name}: metadata.name must do for a Service too ({workload.name}"
+            f"-canary): a letter, then letters, digits and dashes, at most {_LONGEST_NAME} in all; rename it or remove "
+            "the annotation"
+        )
+        return Announce("UnsuitableName", message, warning=True)
     return None
 
 
@@ -55,8 +67,10 @@ def _begin_if_pending(snapshot: Snapshot, workload: Workload) -> Decision:
     policy = snapshot.configuration.policy
     if policy is None:
         return Decision()
-    attempts = [old for old in snapshot.previous if old.spec.canary.template_hash == workload.template_hash]
-    return Decision(actions=(_new_release(snapshot, workload, stable, policy, len(attempts) + 1),), again_after=0.0)
+    same = [old for old in snapshot.previous if old.spec.canary.template_hash == workload.template_hash]
+    # Counted on from the highest: earlier ones may have been pruned, and a name must not come back.
+    attempt = max((old.spec.attempt for old in same), default=0) + 1
+    return Decision(actions=(_new_release(snapshot, workload, stable, policy, attempt),), again_after=0.0)
 
 
 def _rejected(newest: Release, workload: Workload) -> bool:

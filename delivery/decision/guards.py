@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from delivery.decision.actions import Decision
-from delivery.decision.shifting import answered, pending_intent
+from delivery.decision.shifting import answered, waiting_intents
 from delivery.decision.snapshot import Snapshot
 from delivery.decision.unwinding import unwind
 from delivery.resources.release import Phase, ReleaseStatus, Stage
@@ -45,11 +45,13 @@ def template_replaced(snapshot: Snapshot, status: ReleaseStatus, now: float) -> 
 
 def aborted(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision | None:
     """A person does not want this version."""
-    intent = pending_intent(snapshot, status)
-    if intent is None or intent.verb != "abort" or not before_roll_out(status):
+    waiting = waiting_intents(snapshot, status)
+    place = next((place for place, intent in enumerate(waiting, start=1) if intent.verb == "abort"), None)
+    if place is None or not before_roll_out(status):
         return None
+    intent = waiting[place - 1]  # whatever was asked for before it is moot
     message = f"aborted{f' by {intent.by}' if intent.by else ''}: {intent.reason or 'no reason given'}"
-    return unwind(answered(status), Phase.ROLLED_BACK, "Aborted", message, now)
+    return unwind(answered(status, place), Phase.ROLLED_BACK, "Aborted", message, now)
 
 
 GUARDS: tuple[Guard, ...] = (deployment_deleted, unpaused_by_hand, template_replaced, aborted)

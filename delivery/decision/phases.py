@@ -27,6 +27,22 @@ FIRST_STAGE: dict[Phase, Stage] = {
     Phase.ROLLING_BACK: Stage.WITHDRAW,
 }
 
+STAGES: dict[Phase, frozenset[Stage]] = {
+    Phase.PREPARING: frozenset({Stage.BACK_ENDS, Stage.ROUTE, Stage.CANARY}),
+    Phase.PROMOTING: frozenset(
+        {
+            Stage.SHIFT_ALL,
+            Stage.ROLL_OUT,
+            Stage.SETTLE,
+            Stage.SHIFT_BACK,
+            Stage.RESTORE_ROUTE,
+            Stage.REMOVE_CANARY,
+            Stage.REMOVE_BACK_ENDS,
+        }
+    ),
+    Phase.ROLLING_BACK: frozenset({Stage.WITHDRAW, Stage.REMOVE_CANARY, Stage.RESTORE_ROUTE, Stage.REMOVE_BACK_ENDS}),
+}
+
 
 class IllegalMove(Exception):
     """A phase was asked to become one that the table does not allow."""

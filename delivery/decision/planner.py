@@ -7,14 +7,16 @@ from dataclasses import replace
 
 from delivery.decision.actions import Decision
 from delivery.decision.at_rest import rest
-from delivery.decision.guards import GUARDS
+from delivery.decision.guards import GUARDS, before_roll_out
+from delivery.decision.phases import FIRST_STAGE, STAGES, enter
 from delivery.decision.preparing import begin, prepare
 from delivery.decision.promoting import promote, wait_for_a_person
 from delivery.decision.shifting import hold, shift
 from delivery.decision.snapshot import Look, Snapshot
-from delivery.decision.unwinding import continue_unwinding
+from delivery.decision.unwinding import continue_unwinding, unwind
+from delivery.errors import InvalidSpec
 from delivery.resources.policy import DeliveryPolicySpec, parse_policy
-from delivery.resources.release import Evidence, Phase, ReleaseStatus, RouteRecord
+from delivery.resources.release import Evidence, Phase, ReleaseStatus, RouteRecord, Stage
 
 Handler = Callable[[Snapshot, ReleaseStatus, DeliveryPolicySpec, float], Decision]
 
@@ -35,13 +37,39 @@ def decide(snapshot: Snapshot, now: float) -> Decision:
     if release is None or not release.active:
         return rest(snapshot)
     status = _with_routes(_with_look(release.status, snapshot.look), snapshot)
+    status = _at_a_known_stage(status, snapshot, now)
     for guard in GUARDS:
         decision = guard(snapshot, status, now)
         if decision:
             return decision
-    policy = parse_policy(release.spec.policy, f"Release {release.key}")
+    try:
+        policy = parse_policy(release.spec.policy, f"Release {release.key}")
+    except InvalidSpec as problem:
+        if before_roll_out(status):
+            return unwind(status, Phase.FAILED, "InvalidPolicy", str(problem), now)
+        policy = DeliveryPolicySpec()  # what is left to do depends on no more than a drain time
+    status = _at_a_known_step(status, policy)
     decision = HANDLERS[status.phase](snapshot, status, policy, now)
     return decision if decision.status is not None else replace(decision, status=status)
+
+
+def _at_a_known_stage(status: ReleaseStatus, snapshot: Snapshot, now: float) -> ReleaseStatus:
+    """A record of another version, or one edited by hand, may name a stage this phase has not: begin the phase again.
+
+    A Promoting one begins again behind the unpausing where that was done: the emergency exit is somebody else's.
+    """
+    known = STAGES.get(status.phase)
+    if known is None or status.stage in known:
+        return status
+    unpaused = snapshot.workload is not None and not snapshot.workload.paused
+    if status.phase is Phase.PROMOTING and unpaused:
+        return enter(status, Stage.ROLL_OUT, now)
+    return enter(status, FIRST_STAGE[status.phase], now)
+
+
+def _at_a_known_step(status: ReleaseStatus, policy: DeliveryPolicySpec) -> ReleaseStatus:
+    step = min(max(status.step, 0), len(policy.weights) - 1)
+    return status if step == status.step else status.model_copy(update={"step": step})
 
 
 def _with_routes(status: ReleaseStatus, snapshot: Snapshot) -> ReleaseStatus:

@@ -6,10 +6,11 @@ goes to it would reach them unjudged.
 
 from __future__ import annotations
 
-from delivery.decision.actions import Announce, Decision, EnsureBackEnds, EnsureCanary, SetWeight
+from delivery.decision.actions import Announce, Decision, EnsureBackEnds, EnsureCanary
 from delivery.decision.phases import enter, move
 from delivery.decision.snapshot import Snapshot
 from delivery.decision.steps import replicas_for, same_weight
+from delivery.decision.traffic import steer
 from delivery.decision.unwinding import WAIT_S, unwind
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Phase, ReleaseStatus, RouteRecord, Stage
@@ -19,16 +20,9 @@ SETTLE_S = 1.0  # what is ready here must have reached every proxy before traffi
 
 def begin(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
     """Pending: refuse names that belong to somebody else, else start preparing."""
-    taken = [f"Service {name}" for name in snapshot.back_ends.foreign]
-    if snapshot.canary.exists and not snapshot.canary.ours:
-        taken.append("Deployment")
+    taken = _names_taken(snapshot)
     if taken:
-        release = snapshot.release
-        name = f"{release.spec.deployment}-canary" if release else ""
-        message = (
-            f"{', '.join(taken)}: an object of that name ({name}) exists and is not Headgate's; rename or delete it"
-        )
-        return Decision(move(status, Phase.FAILED, "NameTaken", message, now), (Announce("NameTaken", message, True),))
+        return Decision(move(status, Phase.FAILED, "NameTaken", taken, now), (Announce("NameTaken", taken, True),))
     message = f"preparing the canary; steps {', '.join(f'{weight:g} %' for weight in policy.weights)}"
     started = move(status, Phase.PREPARING, "Started", message, now)
     return Decision(_with_progress(started, policy), (Announce("Started", message),), again_after=0.0)
@@ -36,6 +30,9 @@ def begin(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec,
 
 def prepare(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
     """The next thing that Preparing asks for."""
+    taken = _names_taken(snapshot)
+    if taken:
+        return unwind(status, Phase.FAILED, "NameTaken", taken, now)
     handlers = {Stage.BACK_ENDS: _back_ends, Stage.ROUTE: _route, Stage.CANARY: _canary}
     return handlers[status.stage](snapshot, status, policy, now)
 
@@ -52,26 +49,30 @@ def _back_ends(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicy
     return Decision(enter(status, Stage.ROUTE, now), again_after=SETTLE_S)
 
 
-def _route(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
+def _route(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
     if not settled(status, now):
         return Decision(status, again_after=SETTLE_S)
     if snapshot.route.problem:
         return unwind(status, Phase.FAILED, "RouteInvalid", snapshot.route.problem, now)
     if same_weight(snapshot.route.weight, 0.0) and status.routes:
         return Decision(enter(status, Stage.CANARY, now), again_after=0.0)
+    late = _give_up_when_late(status, policy, now, "RouteNotFollowed", "the route does not keep its split at 0 %")
+    if late:
+        return late
     if not status.routes:
         routes = tuple(RouteRecord.model_validate(record) for record in snapshot.route.records)
         status = status.model_copy(update={"routes": routes})
-    traffic = status.traffic.model_copy(update={"desired_weight": 0.0})
-    split = SetWeight(0.0, "all traffic to the stable pods before a canary pod exists")
-    return Decision(status.model_copy(update={"traffic": traffic}), (split,), again_after=WAIT_S)
+    status, split = steer(status, 0.0, "all traffic to the stable pods before a canary pod exists")
+    return Decision(status, (split,), again_after=WAIT_S)
 
 
 def _canary(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
     if not same_weight(snapshot.route.weight, 0.0):
-        return Decision(status, (SetWeight(0.0, "the route was changed while the canary starts"),), again_after=WAIT_S)
+        status, split = steer(status, 0.0, "the route was changed while the canary starts")
+        late = _give_up_when_late(status, policy, now, "RouteNotFollowed", "the route does not keep its split at 0 %")
+        return late or Decision(status, (split,), again_after=WAIT_S)
     size = replicas_for(policy.weights[0], snapshot.stable.replicas if snapshot.stable else 1)
-    if not snapshot.canary.exists or snapshot.canary.replicas != size:
+    if not _canary_is_this_releases(snapshot) or snapshot.canary.replicas != size:
         return Decision(status, (EnsureCanary(size, f"{size} for {policy.weights[0]:g} %"),), again_after=WAIT_S)
     if snapshot.canary.ready < size:
         message = f"{snapshot.canary.ready} of {size} canary pods ready"
@@ -83,11 +84,29 @@ def _canary(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpe
 def _wait_or_give_up(
     status: ReleaseStatus, policy: DeliveryPolicySpec, now: float, reason: str, message: str
 ) -> Decision:
-    deadline = policy.strategy.canary.ready_deadline
+    return _give_up_when_late(status, policy, now, reason, message) or Decision(status, again_after=WAIT_S)
+
+
+def _give_up_when_late(
+    status: ReleaseStatus, policy: DeliveryPolicySpec, now: float, reason: str, message: str
+) -> Decision | None:
     waited = now - (status.stage_since or now)
-    if waited > deadline:
-        return unwind(status, Phase.ROLLED_BACK, reason, f"{message} after {waited:.0f} s (readyDeadline)", now)
-    return Decision(status, again_after=WAIT_S)
+    if waited <= policy.strategy.canary.ready_deadline:
+        return None
+    return unwind(status, Phase.ROLLED_BACK, reason, f"{message} after {waited:.0f} s (readyDeadline)", now)
+
+
+def _names_taken(snapshot: Snapshot) -> str:
+    """The sentence that names objects of somebody else's where ours should go; empty when there are none."""
+    taken = [f"Service {name}" for name in snapshot.back_ends.foreign]
+    if snapshot.canary.exists and not snapshot.canary.ours and snapshot.release:
+        taken.append(f"Deployment {snapshot.release.canary_name}")
+    return f"{', '.join(taken)}: not Headgate's, but of the name it needs; rename or delete it" if taken else ""
+
+
+def _canary_is_this_releases(snapshot: Snapshot) -> bool:
+    canary, release = snapshot.canary, snapshot.release
+    return bool(canary.exists and release and canary.template_hash == release.spec.canary.template_hash)
 
 
 def settled(status: ReleaseStatus, now: float) -> bool:

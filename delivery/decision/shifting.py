@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from delivery.decision.actions import Announce, Decision, EnsureCanary, SetWeight
-from delivery.decision.phases import enter, move, note
+from delivery.decision.actions import Announce, Decision, EnsureCanary
+from delivery.decision.phases import HISTORY_LIMIT, enter, move, note
 from delivery.decision.snapshot import Look, Snapshot
 from delivery.decision.steps import replicas_for, same_weight
+from delivery.decision.traffic import steer
 from delivery.decision.unwinding import WAIT_S, unwind
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Evidence, Intent, Phase, ReleaseStatus, Stage
@@ -22,7 +23,10 @@ def shift(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec,
     intent = pending_intent(snapshot, status)
     if intent:
         return _answer(intent, status, policy, now)
-    carrying = carry_weight(snapshot, status, policy.weights[status.step], policy, now)
+    weight = policy.weights[status.step]
+    carrying = carry_weight(snapshot, status, weight, policy, now)
+    if carrying and same_weight(status.traffic.desired_weight, weight) and snapshot.canary.ready:
+        return _no_data(snapshot, status, policy, now) or carrying  # a mesh that does not follow gives no data
     if carrying:
         return carrying
     return _judge_step(snapshot, verified(snapshot, status, policy, now), policy, now)
@@ -38,7 +42,10 @@ def hold(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, 
         return _answer(intent, status, policy, now)
     desired = status.traffic.desired_weight
     carrying = carry_weight(snapshot, status, policy.weights[status.step] if desired else 0.0, policy, now)
-    return carrying or Decision(status, again_after=policy.analysis.interval)
+    if carrying:
+        return carrying
+    held = verified(snapshot, status, policy, now) if desired else status  # traffic on the canary is always judged
+    return Decision(held, again_after=policy.analysis.interval)
 
 
 def rolled_back_on_evidence(look: Look | None, status: ReleaseStatus, now: float) -> Decision | None:
@@ -57,12 +64,13 @@ def carry_weight(
         return _lost(status, now)
     if snapshot.canary.replicas < size or not snapshot.canary.exists:
         ensure = EnsureCanary(size, f"{size} for {weight:g} %")
-        return Decision(enter(status, Stage.NONE, now), (ensure,), again_after=WAIT_S)
+        return Decision(enter(status, status.stage, now), (ensure,), again_after=WAIT_S)
     if same_weight(status.traffic.desired_weight, weight):
         return _hold_against_drift(snapshot, status, weight, size)
     if snapshot.canary.ready < size:
         return _await_pods(snapshot, status, size, policy, now)
-    return Decision(_intend(status, weight, now), (SetWeight(weight, status.message),), again_after=WAIT_S)
+    status, raised = steer(_first_weight_noted(status, weight, now), weight, status.message)
+    return Decision(status.model_copy(update={"step_since": None}), (raised,), again_after=WAIT_S)
 
 
 def verified(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> ReleaseStatus:
@@ -87,20 +95,24 @@ def verified(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySp
     )
 
 
+def waiting_intents(snapshot: Snapshot, status: ReleaseStatus) -> tuple[Intent, ...]:
+    """The wishes of people that were not answered yet, oldest first."""
+    return snapshot.release.spec.intents[max(0, status.intents_done) :] if snapshot.release else ()
+
+
 def pending_intent(snapshot: Snapshot, status: ReleaseStatus) -> Intent | None:
     """The oldest wish of a person that was not answered yet."""
-    release = snapshot.release
-    waiting = release.spec.intents[status.intents_done :] if release else ()
+    waiting = waiting_intents(snapshot, status)
     return waiting[0] if waiting else None
 
 
-def answered(status: ReleaseStatus) -> ReleaseStatus:
-    """The status with one more intent behind it."""
-    return status.model_copy(update={"intents_done": status.intents_done + 1})
+def answered(status: ReleaseStatus, count: int = 1) -> ReleaseStatus:
+    """The status with `count` more intents behind it."""
+    return status.model_copy(update={"intents_done": max(0, status.intents_done) + count})
 
 
 def _judge_step(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
-    silent = _no_data(status, policy, now)
+    silent = _no_data(snapshot, status, policy, now)
     if silent:
         return silent
     canary, elapsed = policy.strategy.canary, now - (status.step_since or now)
@@ -111,7 +123,7 @@ def _judge_step(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolic
             message = f"step {status.step + 1} ({step.weight:g} %) is healthy; waiting for approval"
             return _pause(_remember(status), "AwaitingApproval", message, now)
         return leave_step(_remember(status), policy, snapshot.look.reason, now)
-    if elapsed > canary.max_step_duration:
+    if elapsed > max(canary.max_step_duration, shortest):
         return _inconclusive(snapshot, status, policy, now)
     return Decision(status, again_after=min(1.0, policy.analysis.interval))
 
@@ -145,12 +157,13 @@ def _answer(intent: Intent, status: ReleaseStatus, policy: DeliveryPolicySpec, n
     return Decision(status, again_after=0.0)  # asked for what already is, or what does not apply here
 
 
-def _no_data(status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision | None:
+def _no_data(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision | None:
     analysis = status.analysis
-    since = max(filter(None, (analysis.last_data_at, analysis.started_at, status.step_since)), default=now)
+    known = [since for since in (analysis.last_data_at, analysis.started_at, status.step_since) if since is not None]
+    since = max(known, default=status.stage_since or now)
     if now - since <= policy.analysis.no_data.deadline:
         return None
-    cause = analysis.problem or "no request reached the canary"
+    cause = snapshot.route.problem or analysis.problem or "no request reached the canary"
     message = f"no data on the canary for {now - since:.0f} s: {cause}"
     if policy.analysis.no_data.action == "pause":
         return _pause(status, "NoData", message, now)
@@ -161,7 +174,7 @@ def _inconclusive(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPol
     look = snapshot.look
     further = look.seconds_to_decide if look else None
     estimate = f"; at this traffic about {further:.0f} s more would decide" if further else ""
-    known = look.reason if look else "nothing was judged yet"
+    known = status.evidence.reason if status.evidence else "nothing was judged yet"
     message = f"undecided after {policy.strategy.canary.max_step_duration:.0f} s (maxStepDuration): {known}{estimate}"
     if policy.strategy.canary.on_inconclusive == "pause":
         return _pause(_remember(status), "Inconclusive", message, now)
@@ -179,10 +192,10 @@ def _lost(status: ReleaseStatus, now: float) -> Decision:
         message = f"the canary lost all its ready pods {losses} times"
         return unwind(status, Phase.ROLLED_BACK, "CanaryLost", message, now)
     message = "the canary has no ready pod; its weight is 0 until it has"
-    status = enter(note(status, "CanaryLost", message), Stage.NONE, now)
-    traffic = status.traffic.model_copy(update={"desired_weight": 0.0, "verified_weight": None})
+    status, withdraw = steer(enter(note(status, "CanaryLost", message), status.stage, now), 0.0, message)
+    traffic = status.traffic.model_copy(update={"verified_weight": None})
     status = status.model_copy(update={"canary_losses": losses, "step_since": None, "traffic": traffic})
-    return Decision(status, (SetWeight(0.0, message), Announce("CanaryLost", message, True)), again_after=WAIT_S)
+    return Decision(status, (withdraw, Announce("CanaryLost", message, True)), again_after=WAIT_S)
 
 
 def _await_pods(
@@ -199,19 +212,19 @@ def _hold_against_drift(snapshot: Snapshot, status: ReleaseStatus, weight: float
     if snapshot.route.problem:
         return Decision(note(status, "RouteInvalid", snapshot.route.problem), again_after=1.0)
     if not same_weight(snapshot.route.weight, weight):
-        return Decision(status, (SetWeight(weight, f"the mesh does not carry {weight:g} % yet"),), again_after=WAIT_S)
+        status, again = steer(status, weight, f"the mesh does not carry {weight:g} % yet")
+        return Decision(status, (again,), again_after=WAIT_S)
     if snapshot.canary.replicas != size:  # the stable pods were scaled; the canary follows
         return Decision(status, (EnsureCanary(size, f"{size} for {weight:g} %"),), again_after=WAIT_S)
     return None
 
 
-def _intend(status: ReleaseStatus, weight: float, now: float) -> ReleaseStatus:
-    update: dict[str, object] = {"desired_weight": weight}
-    if status.traffic.first_weight_at is None and weight > 0:
-        update["first_weight_at"] = now
-    return status.model_copy(update={"traffic": status.traffic.model_copy(update=update), "step_since": None})
+def _first_weight_noted(status: ReleaseStatus, weight: float, now: float) -> ReleaseStatus:
+    if status.traffic.first_weight_at is not None or weight == 0:
+        return status
+    return status.model_copy(update={"traffic": status.traffic.model_copy(update={"first_weight_at": now})})
 
 
 def _remember(status: ReleaseStatus) -> ReleaseStatus:
     kept: tuple[Evidence, ...] = (*status.decisions, status.evidence) if status.evidence else status.decisions
-    return status.model_copy(update={"decisions": kept})
+    return status.model_copy(update={"decisions": kept[-HISTORY_LIMIT:]})

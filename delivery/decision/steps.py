@@ -7,7 +7,7 @@ import math
 from delivery.resources.policy import DeliveryPolicySpec, ErrorRateMetric, ToleranceSpec
 
 FULL = 100.0
-_SAME_WEIGHT = 1e-3  # percent; routes carry weights as whole numbers, so equal ones may differ in the last digits
+_SAME_WEIGHT = 5e-5  # percent; half of the finest weight a policy may name, so that it never passes for 0
 
 
 def same_weight(left: float | None, right: float | None) -> bool:

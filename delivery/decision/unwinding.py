@@ -15,12 +15,14 @@ from delivery.decision.actions import (
     SetTemplate,
     SetWeight,
 )
-from delivery.decision.phases import enter, move
+from delivery.decision.phases import MOVES, enter, move
 from delivery.decision.snapshot import Snapshot
+from delivery.decision.traffic import steer
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Phase, ReleaseStatus, Stage
 
 WAIT_S = 0.25
+PUT_BACK_FOR_S = 60.0  # after that somebody else keeps setting the template, and theirs it is
 
 
 def unwind(status: ReleaseStatus, outcome: Phase, reason: str, message: str, now: float) -> Decision:
@@ -35,6 +37,10 @@ def unwind(status: ReleaseStatus, outcome: Phase, reason: str, message: str, now
 
 def continue_unwinding(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
     """The next thing that RollingBack asks for."""
+    exempt = _rolls_out_natively(snapshot) and status.stage is not Stage.WITHDRAW
+    if (snapshot.route.weight or 0.0) > 0 and not exempt:  # at any stage: somebody may have put the weight back
+        status, withdraw = steer(status, 0.0, status.reason)
+        return Decision(status, (withdraw,), again_after=WAIT_S)
     handlers = {
         Stage.WITHDRAW: _withdraw,
         Stage.REMOVE_CANARY: _remove_canary,
@@ -45,19 +51,19 @@ def continue_unwinding(snapshot: Snapshot, status: ReleaseStatus, policy: Delive
 
 
 def _withdraw(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
-    weight = snapshot.route.weight
-    if weight is not None and weight > 0:
-        return Decision(status, (SetWeight(0.0, status.reason),), again_after=WAIT_S)
     traffic = status.traffic.model_copy(update={"verified_weight": 0.0, "zero_weight_at": now})
     # After the emergency exit the pinned stable pods are being replaced: only the user's own route serves everybody.
     next_stage = Stage.RESTORE_ROUTE if _rolls_out_natively(snapshot) else Stage.REMOVE_CANARY
     return Decision(enter(status.model_copy(update={"traffic": traffic}), next_stage, now), again_after=0.0)
 
 
-def _remove_canary(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
+def _remove_canary(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
     if _rolls_out_natively(snapshot) and snapshot.route.weight is not None:
         return Decision(enter(status, Stage.RESTORE_ROUTE, now), again_after=0.0)
     if snapshot.canary.exists and snapshot.canary.ours:
+        left = _drain_left(status, policy, now)
+        if status.traffic.first_weight_at is not None and left > 0:
+            return Decision(status, again_after=max(WAIT_S, left))
         return Decision(status, (RemoveCanary(status.reason),), again_after=WAIT_S)
     if snapshot.canary.pods:
         return Decision(status, again_after=WAIT_S)
@@ -75,24 +81,31 @@ def _restore_route(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryP
 
 def _remove_back_ends(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
     if not snapshot.back_ends.gone:
-        waited = now - (status.stage_since or now)
-        if status.routes and waited < policy.strategy.canary.drain:
-            return Decision(status, again_after=max(WAIT_S, policy.strategy.canary.drain - waited))
+        left = _drain_left(status, policy, now)
+        if status.routes and left > 0:
+            return Decision(status, again_after=max(WAIT_S, left))
         return Decision(status, (RemoveBackEnds(status.reason),), again_after=WAIT_S)
-    outcome = status.outcome or Phase.ROLLED_BACK
-    finished = move(status, outcome, status.reason, status.message, now)
-    return Decision(finished, _put_template_back(snapshot, policy, outcome))
+    outcome = status.outcome if status.outcome in MOVES[Phase.ROLLING_BACK] else Phase.ROLLED_BACK
+    put_back = _template_to_put_back(snapshot, policy, outcome)
+    if put_back and now - (status.stage_since or now) < policy.strategy.canary.drain + PUT_BACK_FOR_S:
+        return Decision(status, (put_back,), again_after=WAIT_S)  # before the end, or a crash would forget it
+    return Decision(move(status, outcome, status.reason, status.message, now))
 
 
-def _put_template_back(snapshot: Snapshot, policy: DeliveryPolicySpec, outcome: Phase) -> tuple[Action, ...]:
+def _drain_left(status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> float:
+    """Seconds for which proxies may still send by what they last heard; counted from the present stage's begin."""
+    return policy.strategy.canary.drain - (now - (status.stage_since or now))
+
+
+def _template_to_put_back(snapshot: Snapshot, policy: DeliveryPolicySpec, outcome: Phase) -> SetTemplate | None:
     release, workload, stable = snapshot.release, snapshot.workload, snapshot.stable
     if policy.on_rollback != "restoreTemplate" or outcome is not Phase.ROLLED_BACK:
-        return ()
+        return None
     if release is None or workload is None or stable is None:
-        return ()
+        return None
     if workload.template_hash != release.spec.canary.template_hash:
-        return ()
-    return (SetTemplate(stable.template, "onRollback: restoreTemplate"),)
+        return None
+    return SetTemplate(stable.template, "onRollback: restoreTemplate")
 
 
 def _rolls_out_natively(snapshot: Snapshot) -> bool:

@@ -31,15 +31,22 @@ def is_ours(obj: Object, deployment: str) -> bool:
 
 
 def canary_selector(deployment: Object) -> dict[str, str]:
-    """The labels that select exactly the canary's pods."""
-    return {**(deployment["spec"]["selector"].get("matchLabels") or {}), TRACK: CANARY}
+    """The labels that select exactly the canary's pods, from the user's Deployment or from `NAME-canary` itself."""
+    matched = deployment["spec"]["selector"].get("matchLabels") or {}
+    return {**_canary_labels(deployment["metadata"]["name"]), **matched}
+
+
+def _canary_labels(deployment: str) -> dict[str, str]:
+    # The name too: a selector of expressions only, or an apex Service in front of several Deployments, must not
+    # reach the canary of another.
+    return {TRACK: CANARY, DEPLOYMENT: deployment}
 
 
 def canary_deployment(release: Release, deployment: Object, replicas: int) -> dict[str, Any]:
     """`NAME-canary`: the judged template with the app's own labels and one more."""
     template = deepcopy(release.spec.template)
     labels = template.setdefault("metadata", {}).setdefault("labels", {})
-    labels[TRACK] = CANARY
+    labels.update(_canary_labels(release.spec.deployment))
     selector = deepcopy(dict(deployment["spec"]["selector"]))
     selector["matchLabels"] = canary_selector(deployment)
     carried = {field: deployment["spec"][field] for field in _CARRIED_SPEC if field in deployment["spec"]}
@@ -56,7 +63,7 @@ def stable_service(release: Release, deployment: Object, apex: Object, stable_ha
 
 def canary_service(release: Release, deployment: Object, apex: Object) -> dict[str, Any]:
     """`NAME-canary`: the apex Service's selector, narrowed to the canary."""
-    return _service(release, deployment, apex, release.canary_name, {TRACK: CANARY})
+    return _service(release, deployment, apex, release.canary_name, _canary_labels(release.spec.deployment))
 
 
 def _service(

@@ -14,6 +14,7 @@ from delivery.resources.release import Phase, Release, Stage
 
 Object = Mapping[str, Any]
 HASH_LENGTH = 10
+_MEANT_WHEN_EMPTY = {"labelSelector", "namespaceSelector"}  # {} selects everything there, absent nothing
 _AFTER_ROLL_OUT = {Stage.SETTLE, Stage.SHIFT_BACK, Stage.RESTORE_ROUTE, Stage.REMOVE_CANARY, Stage.REMOVE_BACK_ENDS}
 
 
@@ -111,10 +112,14 @@ def _without_empty(value: Any) -> Any:
     """Absent, null and empty mean the same in a pod template, and servers write them differently."""
     if isinstance(value, Mapping):
         kept = {key: _without_empty(inner) for key, inner in value.items()}
-        return {key: inner for key, inner in kept.items() if inner is not None and inner not in ({}, [])}
+        return {key: inner for key, inner in kept.items() if not _says_nothing(key, inner)}
     if isinstance(value, list):
         return [_without_empty(inner) for inner in value]
     return value
+
+
+def _says_nothing(key: str, value: Any) -> bool:
+    return value is None or value == [] or (value == {} and key not in _MEANT_WHEN_EMPTY)
 
 
 def _rolled_out(deployment: Object) -> bool:
