@@ -13,6 +13,7 @@ from delivery.lab.apiserver.fieldsets import (
     from_fields_v1,
     is_atomic,
     member_schema,
+    owned_containers,
     owned_leaves,
     to_fields_v1,
 )
@@ -77,8 +78,11 @@ def recorded_update(old: Json | None, new: Json, schema: Json, manager: Manager,
     """`new` with managedFields saying that `manager` set what differs from `old`."""
     before = owned_leaves(old, schema) if old else {}
     after = owned_leaves(new, schema)
-    changed = frozenset(path for path, value in after.items() if path not in before or before[path] != value)
-    gone = before.keys() - after.keys()
+    holders_before = owned_containers(old, schema) if old else frozenset()
+    holders = owned_containers(new, schema)
+    differing = frozenset(path for path, value in after.items() if path not in before or before[path] != value)
+    changed = differing | (holders - holders_before)
+    gone = (before.keys() - after.keys() - holders) | (holders_before - holders - after.keys())
     if old is not None and not changed and not gone:
         return with_entries(new, entries_of(old))
     entries = []
@@ -170,14 +174,14 @@ def _merged(live: Any, config: Any, schema: Json) -> Any:
 
 
 def _merged_elements(live: list[Any], config: list[Any], schema: Json) -> list[Any]:
-    """Elements of a set or keyed list: the applied ones in their order, then the live ones nobody here names."""
-    existing = {element_of(item, schema): item for item in live}
+    """Elements of a set or keyed list: the live ones where they are, then those that are new."""
+    wanted = {element_of(item, schema): item for item in config}
     items = schema.get("items", {})
     result = []
-    for item in config:
-        found = existing.pop(element_of(item, schema), None)
-        result.append(copy.deepcopy(item) if found is None else _merged(found, item, items))
-    return result + list(existing.values())
+    for item in live:
+        found = wanted.pop(element_of(item, schema), None)
+        result.append(item if found is None else _merged(item, found, items))
+    return result + [copy.deepcopy(item) for item in wanted.values()]
 
 
 def _without(value: Any, gone: FieldSet, kept: FieldSet, schema: Json) -> Any:

@@ -12,7 +12,6 @@ from delivery.lab.apiserver.status import Json
 Path = tuple[str, ...]
 FieldSet = frozenset[Path]
 
-_ATOMIC: Json = {}
 _GRANULAR: Json = {"x-kubernetes-preserve-unknown-fields": True}
 
 
@@ -68,7 +67,6 @@ def leaves(value: Any, schema: Json, path: Path = ()) -> dict[Path, Any]:
     return found
 
 
-_UNOWNED = (("f:apiVersion",), ("f:kind",))
 _UNOWNED_METADATA = frozenset(
     {"name", "namespace", "uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink"}
     | {"deletionTimestamp", "deletionGracePeriodSeconds"}
@@ -77,11 +75,40 @@ _UNOWNED_METADATA = frozenset(
 
 def owned_leaves(obj: Json, schema: Json) -> dict[Path, Any]:
     """The fields of a whole object that managers own: not its identity, nor what only the server writes."""
+    content = _ownable(obj)
+    return leaves(content, schema) if content else {}
+
+
+_ALWAYS_THERE = frozenset({"f:spec", "f:status", "f:strategy", "f:template", "f:resources"})
+"""Parts of built-in kinds that every object has, written or not; to write one is not to add it."""
+
+
+def owned_containers(obj: Json, schema: Json) -> FieldSet:
+    """Maps and lists that hold fields one by one, and exist only because somebody wrote them."""
+    always = _ALWAYS_THERE if "x-model" in schema else frozenset()
+    found = _containers(_ownable(obj), schema)
+    return frozenset(path for path in found if path[-1] != "f:metadata" and path[-1] not in always)
+
+
+def _containers(value: Any, schema: Json, path: Path = ()) -> set[Path]:
+    if is_atomic(value, schema):
+        return set()
+    found = {path} if path else set()
+    if isinstance(value, dict):
+        for name, item in value.items():
+            found |= _containers(item, member_schema(schema, name), (*path, f"f:{name}"))
+        return found
+    for item in value:
+        found |= _containers(item, schema.get("items", _GRANULAR), (*path, element_of(item, schema)))
+    return found
+
+
+def _ownable(obj: Json) -> Json:
     metadata = {k: v for k, v in (obj.get("metadata") or {}).items() if k not in _UNOWNED_METADATA and v != {}}
     content = {k: v for k, v in obj.items() if k not in {"apiVersion", "kind", "metadata"}}
     if metadata:
         content["metadata"] = metadata
-    return leaves(content, schema) if content else {}
+    return content
 
 
 def to_fields_v1(fields: FieldSet) -> Json:
