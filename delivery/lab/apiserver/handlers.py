@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from delivery.lab.apiserver import patch, scale
+from delivery.lab.apiserver import patch, protobuf, scale
 from delivery.lab.apiserver.definitions import STORAGE as DEFINITIONS
 from delivery.lab.apiserver.deletion import DeleteOptions, Deletion, delete_options
 from delivery.lab.apiserver.kinds import Resource
@@ -50,6 +50,8 @@ class Call:
 
     def document(self) -> Any:
         media = self.headers.get("content-type", "application/json").partition(";")[0].strip()
+        if media == protobuf.MEDIA_TYPE:
+            return protobuf.decoded(self.body)
         if media not in {"", "application/json", "application/yaml", "text/yaml"}:
             raise unsupported_media(("application/json", "application/yaml"))
         return parsed(self.body, self.target.resource.names.kind)
@@ -158,7 +160,7 @@ class Handlers:
         return self._shown(call, obj, 201 if created else 200, options.warnings)
 
     def _delete_options(self, call: Call) -> DeleteOptions:
-        return delete_options(parsed(call.body, "DeleteOptions") if call.body else None, dict(call.query))
+        return delete_options(call.document() if call.body else None, dict(call.query))
 
     def delete(self, call: Call) -> Answer:
         resource, key = call.target.resource, call.target.key
