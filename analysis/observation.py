@@ -42,6 +42,16 @@ class TickCounts:
     e_c: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class LatencyCounts:
+    """Histograms of the releases `rows` (r,) that share `bounds` (C,): cumulative counts (r, C)."""
+
+    bounds: tuple[float, ...]
+    rows: Rows
+    stable: Floats
+    canary: Floats
+
+
 def gather(ticks: Sequence[ReleaseTick | None], last: Floats) -> TickCounts:
     """Check the ticks against the instants judged last (R,) and lay them out.
 
@@ -61,6 +71,35 @@ def gather(ticks: Sequence[ReleaseTick | None], last: Floats) -> TickCounts:
     ).reshape(-1, 5)
     _check_counts(rows, table, last[rows])
     return TickCounts(rows, *np.ascontiguousarray(table.T))
+
+
+def gather_latency(ticks: Sequence[ReleaseTick | None]) -> list[LatencyCounts]:
+    """Check the histograms and lay them out, those of equal bounds together. Raises InvalidObservation."""
+    alike: dict[tuple[float, ...], list[int]] = {}
+    for index, tick in enumerate(ticks):
+        if tick is not None and (tick.latency_bounds or tick.stable_latency or tick.canary_latency):
+            alike.setdefault(tuple(tick.latency_bounds), []).append(index)
+    return [_histograms(ticks, bounds, members) for bounds, members in alike.items()]
+
+
+def _histograms(ticks: Sequence[ReleaseTick | None], bounds: tuple[float, ...], members: list[int]) -> LatencyCounts:
+    rows = np.array(members, dtype=np.intp)
+    axis = np.array(bounds, dtype=float)
+    everyone = np.ones(rows.size, dtype=bool)
+    if not (axis.size and (axis > 0).all() and (np.diff(axis) > 0).all()):
+        _refuse(rows, everyone, "latency_bounds", "must be positive and increasing")
+    arms = []
+    for field in ("stable_latency", "canary_latency"):
+        lines = [getattr(ticks[index], field) for index in members]
+        short = np.array([len(line) != axis.size for line in lines])
+        _refuse(rows, short, field, "must hold one cumulative count a bound of latency_bounds")
+        counts = np.array(lines, dtype=float).reshape(-1, axis.size)
+        _refuse(rows, ~np.isfinite(counts).all(axis=1), field, "must be finite; leave all three out without data")
+        rise = np.diff(counts, axis=1, prepend=0.0)
+        wrong = (rise < -1e-9 * np.maximum(counts[:, -1:], 1.0)).any(axis=1)
+        _refuse(rows, wrong, field, "must not be negative nor fall with the bound: send cumulative counts")
+        arms.append(np.maximum.accumulate(counts, axis=1))
+    return LatencyCounts(bounds, rows, *arms)
 
 
 def _check_counts(rows: Rows, table: Floats, last: Floats) -> None:

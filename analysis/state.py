@@ -8,7 +8,8 @@ import numpy as np
 
 from analysis.error_evidence import ErrorEvidence, ErrorNulls
 from analysis.errors import InvalidState
-from analysis.observation import TickCounts
+from analysis.latency_evidence import LatencyEvidence
+from analysis.observation import LatencyCounts, TickCounts
 from analysis.proportion import Floats
 from analysis.ratio_interval import GRID, grid_log_likelihood
 from analysis.settings import ReleaseSettings
@@ -29,6 +30,7 @@ class Evidence:
     pace: Floats
     ratio: Floats
     errors: ErrorEvidence
+    latency: LatencyEvidence
 
     @classmethod
     def nothing_yet(cls, settings: Sequence[ReleaseSettings]) -> "Evidence":
@@ -41,13 +43,15 @@ class Evidence:
             np.zeros((n, 3)),
             np.zeros((n, GRID.size)),
             ErrorEvidence.nothing_yet(nulls),
+            LatencyEvidence.nothing_yet(settings),
         )
 
-    def observe(self, tick: TickCounts) -> None:
+    def observe(self, tick: TickCounts, histograms: Sequence[LatencyCounts]) -> None:
         """Take in checked ticks."""
         rows, since = tick.rows, self.t[tick.rows]
         seconds = tick.t - since
         self.errors.observe(tick, since)
+        self.latency.observe(histograms, rows, since, tick.t)
         self.totals[rows] += np.stack([tick.n_s, tick.e_s, tick.n_c, tick.e_c], axis=1)
         kept = np.exp(-seconds / PACE_MEMORY)[:, None]
         self.pace[rows] = self.pace[rows] * kept + np.stack([tick.n_s, tick.n_c, seconds], axis=1)
@@ -80,6 +84,8 @@ def dump(evidence: Evidence, settings: Sequence[ReleaseSettings]) -> list[dict[s
         state: dict[str, Any] = {"version": VERSION}
         state.update({name: column[index] for name, column in columns.items()})
         state["advance"] = state["advance"][: len(release.advance_tolerances)]
+        if release.judge_latency:
+            state["latency"] = evidence.latency.dump(index)
         states.append(state)
     return states
 
@@ -100,6 +106,9 @@ def load(settings: Sequence[ReleaseSettings], states: Sequence[Mapping[str, Any]
             if name == "advance":
                 target = target[: len(settings[index].advance_tolerances)]
             array[index, ...] = _read(index, name, state, target, array[index])
+    for index, state in enumerate(states):
+        if settings[index].judge_latency and "latency" in state:
+            evidence.latency.restore(index, state["latency"])
     return evidence
 
 
