@@ -99,10 +99,19 @@ def metadata_errors(metadata: Json, rule: str) -> list[FieldError]:
     if sum(len(key) + len(value) for key, value in annotations.items()) > _LIMIT_OF_ANNOTATIONS:
         too_long = f"Too long: must have at most {_LIMIT_OF_ANNOTATIONS} bytes"
         errors.append(FieldError("FieldValueTooLong", "metadata.annotations", too_long))
-    for owner in metadata.get("ownerReferences") or ():
-        errors += _owner_errors(owner)
+    errors += _owners_errors(metadata.get("ownerReferences") or [])
     for finalizer in metadata.get("finalizers") or ():
         errors += qualified_errors(finalizer, "metadata.finalizers")
+    return errors
+
+
+def _owners_errors(owners: list[Json]) -> list[FieldError]:
+    errors = [error for owner in owners for error in _owner_errors(owner)]
+    controllers = [f"{owner.get('kind')}/{owner.get('name')}" for owner in owners if owner.get("controller")]
+    if len(controllers) > 1:
+        found = f'Found "true" in references for {controllers[0]} and {controllers[1]}'
+        note = f"Only one reference can have Controller set to true. {found}"
+        errors.append(invalid_value("metadata.ownerReferences", owners, note))
     return errors
 
 

@@ -4,7 +4,6 @@ import json
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from delivery.lab.apiserver import addresses, definitions
@@ -179,7 +178,7 @@ class Objects:
             raise invalid(resource.group, resource.plural, key[1], [error])
         self._check_uid(resource, current, metadata.get("uid"))
         manager = Manager(options.manager, "Update", resource.api_version, subresource)
-        return self._update(resource, key, obj, options, manager), False
+        return self._update(resource, key, trimmed(obj, resource, options), options, manager), False
 
     def _check_identity(self, resource: Resource, key: ObjectKey, obj: Json) -> None:
         metadata = obj.get("metadata") or {}
@@ -210,7 +209,7 @@ class Objects:
         self._check_identity(resource, key, obj)
         manager = Manager(options.manager, "Update", resource.api_version, subresource)
         try:
-            trimmed(obj, resource, replace(options, warnings=[]))
+            obj = trimmed(obj, resource, options)
         except ApiError as wrong:
             error = FieldError("FieldValueInvalid", "patch", f"Invalid value: {json.dumps(obj)}: {wrong.message}")
             raise invalid("", "", "", [error]) from wrong
@@ -239,7 +238,7 @@ class Objects:
             self._on_create(resource, obj)
             return self._insert(resource, with_entries(obj, outcome.entries), options), True
         updated = with_entries(outcome.obj, outcome.entries)
-        return self._update(resource, key, resource.served(updated), options, None, subresource), False
+        return self._update(resource, key, updated, options, None, subresource), False
 
     def _born_applied(self, resource: Resource, key: ObjectKey, obj: Json) -> Json:
         self._check_namespace(resource, key[0], obj)
@@ -249,15 +248,14 @@ class Objects:
         self,
         resource: Resource,
         key: ObjectKey,
-        document: Json,
+        new: Json,
         options: WriteOptions,
         manager: Manager | None,
         subresource: str = "",
     ) -> Json:
-        """Carry out an update; `manager` is None when `document` already says who owns what."""
+        """Carry out an update to `new`, in stored form; `manager` is None when it already says who owns what."""
         old = self.stored(resource, key)
         subresource = subresource or (manager.subresource if manager else "")
-        new = trimmed(document, resource, options)
         given = new["metadata"].get("resourceVersion")
         if given and given not in {"0", old["metadata"]["resourceVersion"]}:
             raise modified_since(resource.group, resource.plural, key[1])
