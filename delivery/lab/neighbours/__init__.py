@@ -1,0 +1,1 @@
+"""The neighbours of a release, of our own: the controllers of Deployments, ReplicaSets, endpoints, and garbage."""
