@@ -76,7 +76,7 @@ def start_control_plane(
             if controllers and (assets / "kube-controller-manager").is_file():
                 start_controllers(stack, real, assets)
             elif controllers:
-                _start_neighbours(stack, plane)
+                _start_neighbours(stack, plane, "--garbage-collector")
         yield plane
 
 
@@ -140,8 +140,10 @@ def _start_embedded(stack: ExitStack, folder: Path) -> EmbeddedPlane:
     return EmbeddedPlane(kubeconfig, url, folder)
 
 
-def _start_neighbours(stack: ExitStack, plane: ControlPlane) -> Process:
-    return _start_module(stack, plane.log_folder, "delivery.lab.neighbours", ["--kubeconfig", str(plane.kubeconfig)])
+def _start_neighbours(stack: ExitStack, plane: ControlPlane, *flags: str) -> Process:
+    return _start_module(
+        stack, plane.log_folder, "delivery.lab.neighbours", ["--kubeconfig", str(plane.kubeconfig), *flags]
+    )
 
 
 def _start_module(stack: ExitStack, folder: Path, module: str, arguments: list[str]) -> Process:

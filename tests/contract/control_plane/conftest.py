@@ -12,7 +12,7 @@ from kubernetes.config import new_client_from_config
 
 from delivery.cluster.client import Cluster
 from delivery.lab.control_plane import ControlPlane, install_crds
-from tests.contract.control_plane.objects import gadget_definition, widget_definition
+from tests.contract.control_plane.objects import gadget_definition, shelf_definition, widget_definition
 from tests.contract.control_plane.wire import Wire
 
 
@@ -27,7 +27,7 @@ def api(control_plane: ControlPlane) -> ApiClient:
 def custom_resources(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The names of the suite's CustomResourceDefinitions, established on the control plane."""
     file: Path = tmp_path_factory.mktemp("crds") / "suite.yaml"
-    definitions: list[Any] = [widget_definition(), gadget_definition()]
+    definitions: list[Any] = [widget_definition(), gadget_definition(), shelf_definition()]
     file.write_text(yaml.safe_dump_all(definitions))
     return install_crds(cluster, [file])
 

@@ -30,6 +30,11 @@ def gadgets(name: str = "") -> str:
     return f"/apis/{GROUP}/v1/gadgets" + (f"/{name}" if name else "")
 
 
+def shelves(namespace: str, name: str = "") -> str:
+    """Path of the suite's custom resource with a keyed list."""
+    return _path(f"/apis/{GROUP}/v1", namespace, "shelves", name)
+
+
 def crds(name: str = "") -> str:
     """Path of the CustomResourceDefinitions."""
     return "/apis/apiextensions.k8s.io/v1/customresourcedefinitions" + (f"/{name}" if name else "")
@@ -100,6 +105,15 @@ def gadget(name: str, **content: Any) -> Object:
     return {"apiVersion": f"{GROUP}/v1", "kind": "Gadget", "metadata": {"name": name}, **content}
 
 
+def shelf(name: str, *parts: Object) -> Object:
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "Shelf",
+        "metadata": {"name": name},
+        "spec": {"parts": list(parts)},
+    }
+
+
 def widget_definition() -> Object:
     """Every schema feature the suite asks about; v1 is stored, v1alpha1 served too, v1alpha0 not served."""
     return _definition(
@@ -118,6 +132,13 @@ def gadget_definition() -> Object:
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
     return _definition({"plural": "gadgets", "singular": "gadget", "kind": "Gadget"}, "Cluster", [version])
+
+
+def shelf_definition() -> Object:
+    """A keyed list and nothing special: int-or-string anywhere in a schema makes 1.20 apply all lists whole."""
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"parts": PARTS}}}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    return _definition({"plural": "shelves", "singular": "shelf", "kind": "Shelf"}, "Namespaced", [version])
 
 
 def _definition(names: Object, scope: str, versions: list[Object]) -> Object:
@@ -154,6 +175,17 @@ def _version(name: str, *, served: bool, storage: bool) -> Object:
     }
 
 
+PARTS: Object = {
+    "type": "array",
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["id"],
+    "items": {
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": {"type": "string"}, "count": {"type": "integer", "default": 1}},
+    },
+}
+
 WIDGET_SCHEMA: Object = {
     "type": "object",
     "required": ["spec"],
@@ -172,19 +204,7 @@ WIDGET_SCHEMA: Object = {
                 "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
                 "tags": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 3},
                 "pairs": {"type": "object", "additionalProperties": {"type": "integer"}},
-                "parts": {
-                    "type": "array",
-                    "x-kubernetes-list-type": "map",
-                    "x-kubernetes-list-map-keys": ["id"],
-                    "items": {
-                        "type": "object",
-                        "required": ["id"],
-                        "properties": {
-                            "id": {"type": "string"},
-                            "count": {"type": "integer", "default": 1},
-                        },
-                    },
-                },
+                "parts": PARTS,
                 "mode": {
                     "type": "object",
                     "default": {},
