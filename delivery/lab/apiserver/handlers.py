@@ -85,7 +85,7 @@ class Handlers:
             ApiError: whatever the request deserves.
         """
         target = call.target
-        watching = call.method == "GET" and not target.subresource and truthy(call.query, "watch")
+        watching = call.method == "GET" and not target.name and truthy(call.query, "watch")
         if target.subresource:
             return self._on_subresource(call)
         if watching and "watch" in target.resource.verbs:

@@ -128,7 +128,7 @@ def _snapshot(store: Store, target: Target, page: _Page) -> list[Json]:
         return store.listing(target.resource.storage, target.namespace, page.revision)
     except TooOldError as old:
         if page.last is None:
-            raise expired(f"The resourceVersion for the provided list is too old: {old}") from old
+            raise expired("The resourceVersion for the provided list is too old.") from old
         refusal = expired(_TOO_OLD_PAGE)
         refusal.continuation = _token(None, page.last)
         raise refusal from old

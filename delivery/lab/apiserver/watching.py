@@ -44,9 +44,6 @@ def watch_options(target: Target, query: Mapping[str, str], wanted: Wanted) -> W
     if version and not version.isdigit():
         raise unparsable_query(version)
     chosen = selected(target.resource, query)
-    if target.name:
-        name = target.name
-        chosen = Selection(chosen.labels, (*chosen.fields, lambda obj: obj["metadata"]["name"] == name))
     timeout = number(query, "timeoutSeconds")
     return WatchOptions(
         target=target,
