@@ -21,6 +21,7 @@ ROLLBACK_ONSET = OnsetBets(at_once=0.73)
 # A bad first minute must not silence a release for good, yet most canaries are healthy from the start.
 ADVANCE_ONSET = OnsetBets(at_once=0.9)
 HIGHEST_BOUNDARY = 0.97
+WIDEST = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,11 @@ class ErrorNulls:
         ]
         return cls(
             rho=np.array([1.0 + s.error_tolerance.relative for s in settings]),
-            delta=np.array([s.error_tolerance.absolute for s in settings], dtype=float),
+            delta=np.array([min(s.error_tolerance.absolute, WIDEST) for s in settings], dtype=float),
             rho_step=np.array([[1.0 + t.relative for t in ladder] for ladder in ladders]).reshape(-1, steps),
-            delta_step=np.array([[t.absolute for t in ladder] for ladder in ladders], dtype=float).reshape(-1, steps),
+            delta_step=np.array([[min(t.absolute, WIDEST) for t in ladder] for ladder in ladders], dtype=float).reshape(
+                -1, steps
+            ),
             phi=np.array([s.dispersion for s in settings], dtype=float),
         )
 

@@ -8,10 +8,11 @@ import numpy as np
 from analysis import state as stored
 from analysis.judgement import Judgement, judgements
 from analysis.observation import ReleaseTick, gather, gather_latency
+from analysis.quality import Finding
 from analysis.settings import ReleaseSettings, Tolerance, check_settings
 from analysis.verdict import Verdict
 
-__all__ = ["Judge", "Judgement", "ReleaseSettings", "ReleaseTick", "Tolerance", "Verdict"]
+__all__ = ["Finding", "Judge", "Judgement", "ReleaseSettings", "ReleaseTick", "Tolerance", "Verdict"]
 
 
 class Judge:

@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.outlook import wait_for
 from analysis.proportion import Floats, Rows
+from analysis.quality import Finding, findings
 from analysis.ratio_interval import ratio_interval
 from analysis.reason import explain
 from analysis.settings import ReleaseSettings
@@ -36,6 +37,7 @@ class Judgement:
     canary_errors: float
     metrics: dict[str, Any]
     seconds_to_decide: float | None
+    quality: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,9 @@ def judgements(evidence: Evidence, settings: Sequence[ReleaseSettings], asked: R
     weighed = weigh(evidence, asked)
     waits = wait_for(evidence, settings, asked, weighed.rollback, weighed.advance).tolist()
     ratios = np.stack(ratio_interval(evidence.ratio, INTERVAL_RISK), axis=1).tolist()
-    totals = evidence.totals.tolist()
+    totals, found = evidence.totals.tolist(), findings(evidence)
     return [
-        _judgement(release, evidence, index, weighed, totals[index], ratios[index], waits[index])
+        _judgement(release, evidence, index, weighed, totals[index], ratios[index], waits[index], found[index])
         for index, release in enumerate(settings)
     ]
 
@@ -79,18 +81,20 @@ def _judgement(
     totals: list[float],
     ratio: list[float],
     wait: float,
+    found: tuple[Finding, ...],
 ) -> Judgement:
     rollback, advance = float(weighed.rollback[index]), float(weighed.advance[index])
     errors, latency = float(weighed.errors[index]), float(weighed.latency[index])
-    verdict, carried_by = _rule(settings, rollback, advance, errors, latency)
+    verdict, carried_by = _rule(settings, rollback, advance, errors, latency, withheld=bool(found))
     decisive = rollback if verdict is Verdict.ROLL_BACK else advance
     n_s, e_s, n_c, e_c = totals
+    sentence = explain(verdict, totals=(n_s, e_s, n_c, e_c), log_evidence=decisive, carried_by=carried_by, wait=wait)
     metrics = {"errors": _error_detail(errors, advance, totals, ratio)}
     if settings.judge_latency:
         metrics["latency"] = {"log_evidence_rollback": latency, "quantiles": evidence.latency.quantiles(index)}
     return Judgement(
         verdict=verdict,
-        reason=explain(verdict, totals=(n_s, e_s, n_c, e_c), log_evidence=decisive, carried_by=carried_by, wait=wait),
+        reason=found[0].message if found and verdict is Verdict.UNDECIDED else sentence,
         carried_by=carried_by,
         log_evidence_rollback=rollback,
         log_evidence_advance=advance,
@@ -100,17 +104,18 @@ def _judgement(
         canary_errors=e_c,
         metrics=metrics,
         seconds_to_decide=wait if verdict is Verdict.UNDECIDED and isfinite(wait) else None,
+        quality=found,
     )
 
 
 def _rule(
-    settings: ReleaseSettings, rollback: float, advance: float, errors: float, latency: float
+    settings: ReleaseSettings, rollback: float, advance: float, errors: float, latency: float, *, withheld: bool
 ) -> tuple[Verdict, str | None]:
-    """Rolling back goes before advancing; neither is undecided."""
+    """Rolling back goes before advancing; neither is undecided, and doubtful data never advances."""
     if rollback >= -log(settings.wrong_rollback):
         slower = settings.judge_latency and latency > errors
         return Verdict.ROLL_BACK, "latency" if slower else "errors"
-    if advance >= -log(settings.wrong_advance):
+    if not withheld and advance >= -log(settings.wrong_advance):
         return Verdict.ADVANCE, "errors"
     return Verdict.UNDECIDED, None
 

@@ -17,7 +17,8 @@ class ReleaseTick:
 
     `t` is the tick's end in seconds since the release's first judged instant. `latency_bounds` are upper
     bounds in milliseconds, increasing, the last one may be infinite; `stable_latency` and `canary_latency`
-    count the tick's requests at or below each.
+    count the tick's requests at or below each. `commanded_share` is the canary's part, 0 to 1, that the mesh
+    was told to send during the whole tick; None when it changed meanwhile.
     """
 
     t: float
@@ -28,6 +29,7 @@ class ReleaseTick:
     latency_bounds: tuple[float, ...] = ()
     stable_latency: tuple[float, ...] = ()
     canary_latency: tuple[float, ...] = ()
+    commanded_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class TickCounts:
     e_s: Floats
     n_c: Floats
     e_c: Floats
+    share: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,10 @@ def gather(ticks: Sequence[ReleaseTick | None], last: Floats) -> TickCounts:
         dtype=float,
     ).reshape(-1, 5)
     _check_counts(rows, table, last[rows])
-    return TickCounts(rows, *np.ascontiguousarray(table.T))
+    share = np.array([np.nan if k.commanded_share is None else k.commanded_share for k in present], dtype=float)
+    wrong = ~np.isnan(share) & ~((share >= 0.0) & (share <= 1.0))
+    _refuse(rows, wrong, "commanded_share", "must lie within 0 and 1, or be None when it is not known")
+    return TickCounts(rows, *np.ascontiguousarray(table.T), share=share)
 
 
 def gather_latency(ticks: Sequence[ReleaseTick | None]) -> list[LatencyCounts]:

@@ -21,8 +21,9 @@ class ReleaseSettings:
 
     `wrong_rollback` is the probability, over the whole release and however often one looks, of rolling back a
     canary that keeps within `error_tolerance` (and `latency_tolerance`). `wrong_advance` is that of ever
-    advancing a canary that is at or beyond `advance_tolerances[step]`; they hold one tolerance a step, each
-    with absolute > 0. `dispersion` (phi >= 1) divides all log evidence.
+    advancing a canary that is at or beyond `advance_tolerances[step]`, one tolerance a step; with an absolute
+    part of 0 no step can be left without errors, as two error-free arms say nothing about a ratio. An
+    absolute part beyond 0.9 counts as 0.9. `dispersion` (phi >= 1) divides all log evidence.
     """
 
     wrong_rollback: float = 0.01
@@ -50,16 +51,10 @@ def check_settings(settings: Sequence[ReleaseSettings]) -> None:
             raise InvalidSettings(index, "advance_tolerances", "must hold at least one step")
         for step, tolerance in enumerate(release.advance_tolerances):
             _check_tolerance(index, f"advance_tolerances[{step}]", tolerance)
-            if tolerance.absolute <= 0.0:
-                raise InvalidSettings(
-                    index,
-                    f"advance_tolerances[{step}]",
-                    "needs an absolute part above 0: two error-free arms say nothing about a ratio",
-                )
 
 
 def _check_tolerance(index: int, field: str, tolerance: Tolerance) -> None:
-    if not (0.0 <= tolerance.absolute < 1.0):
-        raise InvalidSettings(index, field, "needs an absolute part of at least 0 and below 1")
+    if not (isfinite(tolerance.absolute) and tolerance.absolute >= 0.0):
+        raise InvalidSettings(index, field, "needs a finite absolute part of at least 0")
     if not (isfinite(tolerance.relative) and tolerance.relative >= 0.0):
         raise InvalidSettings(index, field, "needs a finite relative part of at least 0")

@@ -13,6 +13,7 @@ from analysis.observation import LatencyCounts, TickCounts
 from analysis.proportion import Floats
 from analysis.ratio_interval import GRID, grid_log_likelihood
 from analysis.settings import ReleaseSettings
+from analysis.split import SplitEvidence
 
 VERSION = 1
 PACE_MEMORY = 60.0
@@ -31,6 +32,7 @@ class Evidence:
     ratio: Floats
     errors: ErrorEvidence
     latency: LatencyEvidence
+    split: SplitEvidence
 
     @classmethod
     def nothing_yet(cls, settings: Sequence[ReleaseSettings]) -> "Evidence":
@@ -44,6 +46,7 @@ class Evidence:
             np.zeros((n, GRID.size)),
             ErrorEvidence.nothing_yet(nulls),
             LatencyEvidence.nothing_yet(settings),
+            SplitEvidence.nothing_yet(n),
         )
 
     def observe(self, tick: TickCounts, histograms: Sequence[LatencyCounts]) -> None:
@@ -52,6 +55,7 @@ class Evidence:
         seconds = tick.t - since
         self.errors.observe(tick, since)
         self.latency.observe(histograms, rows, since, tick.t)
+        self.split.observe(tick)
         self.totals[rows] += np.stack([tick.n_s, tick.e_s, tick.n_c, tick.e_c], axis=1)
         kept = np.exp(-seconds / PACE_MEMORY)[:, None]
         self.pace[rows] = self.pace[rows] * kept + np.stack([tick.n_s, tick.n_c, seconds], axis=1)
@@ -71,6 +75,7 @@ class Evidence:
             "rate_score": rate.score,
             "rollback": self.errors.rollback,
             "advance": self.errors.advance,
+            "split": self.split.seen,
         }
 
 

@@ -97,6 +97,20 @@ def test_an_unknown_state_version_is_refused() -> None:
         Judge.resume([ReleaseSettings()], [state])
 
 
-def test_an_advance_tolerance_without_an_absolute_part_is_refused() -> None:
-    with pytest.raises(InvalidSettings, match="two error-free arms say nothing about a ratio"):
-        Judge.start([ReleaseSettings(advance_tolerances=(Tolerance(0.0, 0.25),))])
+def test_a_risk_of_nothing_is_refused_and_named() -> None:
+    with pytest.raises(InvalidSettings, match="settings of release 1: wrong_advance must lie strictly between 0 and 1"):
+        Judge.start([ReleaseSettings(), ReleaseSettings(wrong_advance=0.0)])
+
+
+def test_without_an_absolute_tolerance_error_free_arms_never_advance() -> None:
+    judge = Judge.start([ReleaseSettings(advance_tolerances=(Tolerance(0.0, 0.25),))])
+    for k in range(1, 300):
+        judge.observe([tick(k, stable_errors=0)])
+    assert judge.judge([0])[0].verdict is Verdict.UNDECIDED
+
+
+def test_a_tolerance_beyond_any_rate_is_still_judged() -> None:
+    judge = Judge.start([ReleaseSettings(advance_tolerances=(Tolerance(5.0, 25.0),))])
+    for k in range(1, 20):
+        judge.observe([tick(k)])
+    assert judge.judge([0])[0].verdict is Verdict.ADVANCE

@@ -47,7 +47,7 @@ def error_runs(
         e_c, e_s = rng.binomial(n_c, canary(t)), rng.binomial(n_s, stable(t))
         now = np.full(releases, t)
         counts = (a.astype(float) for a in (n_s, e_s, n_c, e_c))
-        evidence.observe(TickCounts(rows, now, *counts), now - tick)
+        evidence.observe(TickCounts(rows, now, *counts, share=np.full(releases, np.nan)), now - tick)
         sure = evidence.log_rollback(now) >= -np.log(settings.wrong_rollback)
         rolled_back = np.where(np.isinf(rolled_back) & sure, t, rolled_back)
         fine = evidence.log_advance(now) >= -np.log(settings.wrong_advance)
