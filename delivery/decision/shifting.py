@@ -62,6 +62,9 @@ def carry_weight(
     size = replicas_for(weight, snapshot.stable.replicas if snapshot.stable else 1)
     if snapshot.canary.ready == 0 and (status.traffic.desired_weight or 0) > 0:
         return _lost(status, now)
+    if snapshot.canary.ready == 0 and (snapshot.route.weight or 0) > 0:  # recorded before, but not carried out
+        status, withdraw = steer(status, 0.0, "the canary has no ready pod")
+        return Decision(status, (withdraw,), again_after=WAIT_S)
     if snapshot.canary.replicas < size or not snapshot.canary.exists:
         ensure = EnsureCanary(size, f"{size} for {weight:g} %")
         return Decision(enter(status, status.stage, now), (ensure,), again_after=WAIT_S)
