@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,10 @@ class Answer:
         """(reason, field) of every cause of a refusal, sorted."""
         details = self.refused(code, reason)["details"]
         return sorted((cause["reason"], cause["field"]) for cause in details["causes"])
+
+    def field_causes(self) -> set[tuple[str, str]]:
+        """The causes of a 422 without the indices of items, which some versions write and some do not."""
+        return {(reason, re.sub(r"\[\d+\]", "", field)) for reason, field in self.causes()}
 
 
 class Wire:
