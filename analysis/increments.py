@@ -24,9 +24,9 @@ def increments(
 def merged(
     known: Mapping[Key, float], current: Mapping[Key, float], counter: Callable[[Key], Hashable]
 ) -> dict[Key, float]:
-    """`known` brought up to `current`; what a restarted counter showed before is forgotten, what is silent is
-    kept.
+    """`known` brought up to `current`. A counter that is silent is kept as it was; of one that shows itself, a
+    series it no longer has was lost to a restart (or expired), and counts from 0 should it come again.
     """
-    restarted = {counter(key) for key, value in current.items() if value < known.get(key, 0.0)}
-    kept = {key: value for key, value in known.items() if counter(key) not in restarted}
+    shown = {counter(key) for key in current}
+    kept = {key: value for key, value in known.items() if counter(key) not in shown}
     return {**kept, **current}

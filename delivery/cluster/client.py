@@ -169,11 +169,13 @@ class Cluster:
 
     # -- writes ---------------------------------------------------------------------------------------------
 
-    def create(self, kind: Kind, obj: Mapping[str, Any]) -> Object:
-        """Creates; raises AlreadyExists, InvalidSpec."""
+    def create(self, kind: Kind, obj: Mapping[str, Any], *, subresource: str = "") -> Object:
+        """Creates an object, or a subresource of one (`binding`). Raises AlreadyExists, InvalidSpec."""
         namespace = obj["metadata"].get("namespace")
         name = obj["metadata"].get("name") or obj["metadata"].get("generateName", "")
         body = {"apiVersion": self.api_version(kind), "kind": kind.name, **obj}
+        if subresource:
+            return self._call("POST", self._path(kind, namespace, name, subresource), body=dict(obj), what=name)
         body["apiVersion"] = self.api_version(kind)
         what = f"{kind} {_named(name, namespace)}"
         return self._call("POST", self._path(kind, namespace), body=body, what=what)

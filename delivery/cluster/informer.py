@@ -143,7 +143,7 @@ class Informer:
     def _back_off(self, problem: HeadgateError | None) -> None:
         ceiling = min(LAST_BACK_OFF_S, FIRST_BACK_OFF_S * 2.0 ** min(self._failures, 16))
         self._failures += 1
-        wait = ceiling * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+        wait = ceiling * random.uniform(0.5, 1.0)
         if problem is not None:
             wait = max(wait, getattr(problem, "after", None) or 0.0)
             log.warning("informer", kind=str(self._kind), problem=str(problem), again_in_s=round(wait, 1))

@@ -20,6 +20,7 @@ class Kind:
 
 
 NAMESPACE = Kind("", ("v1",), "Namespace", "namespaces", namespaced=False)
+NODE = Kind("", ("v1",), "Node", "nodes", namespaced=False)
 POD = Kind("", ("v1",), "Pod", "pods")
 SERVICE = Kind("", ("v1",), "Service", "services")
 ENDPOINTS = Kind("", ("v1",), "Endpoints", "endpoints")

@@ -24,7 +24,7 @@ class WorkQueue(Generic[Key]):
         self._failures: dict[Key, int] = {}
         self._order = 0
         self._closed = False
-        self._random = random_source or random.Random()  # noqa: S311 - jitter, not a secret
+        self._random = random_source or random.Random()
 
     def add(self, key: Key, after: float = 0.0) -> None:
         """Asks for a pass in `after` seconds, or sooner where one is asked for already."""

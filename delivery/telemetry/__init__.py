@@ -1,0 +1,1 @@
+"""From what releases need to know, to queries, to exact increments of both arms."""

@@ -1,0 +1,34 @@
+"""What a release left behind: anything of ours in the cluster, anything of the user's that is not as it was."""
+
+from __future__ import annotations
+
+from delivery.cluster.client import Cluster, Object
+from delivery.cluster.kinds import DEPLOYMENT, SERVICE, VIRTUAL_SERVICE
+from delivery.resources.annotations import MANAGED_BY, MANAGER
+
+OURS = {MANAGED_BY: MANAGER}
+
+
+def user_part(route: Object | None) -> Object | None:
+    """A route without what the API server alone writes."""
+    if route is None:
+        return None
+    meta = route["metadata"]
+    return {
+        "annotations": meta.get("annotations") or {},
+        "labels": meta.get("labels") or {},
+        "spec": route.get("spec"),
+    }
+
+
+def left_behind(cluster: Cluster, namespace: str, routes_before: dict[str, Object | None]) -> list[str]:
+    """One line for each thing that should not be there, empty when the namespace is as before the release."""
+    found = [
+        f"{kind.name} {item['metadata']['name']}"
+        for kind in (DEPLOYMENT, SERVICE, VIRTUAL_SERVICE)
+        for item in cluster.list(kind, namespace, labels=OURS).items
+    ]
+    for name, before in routes_before.items():
+        if user_part(cluster.find(VIRTUAL_SERVICE, name, namespace)) != before:
+            found.append(f"VirtualService {name} is not as the user had it")
+    return found

@@ -1,0 +1,121 @@
+"""The whole lab: control plane, node agent, mesh, Envoy, Prometheus and the controller, started and stopped together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from delivery.cluster.client import Cluster
+from delivery.lab.control_plane import ControlPlane, install_crds, start_control_plane
+from delivery.lab.envoy import Envoy
+from delivery.lab.node_agent import write_control
+from delivery.lab.process import Process
+from delivery.lab.prometheus import Prometheus
+from delivery.resources.crds import write_definitions
+
+MESH_CRDS = "HEADGATE_TEST_CRDS"
+REAL_VIRTUAL_SERVICE_CRD = "istio-virtualservice.yaml"
+CONTROLLER_SETTLE_S = 0.3  # nothing lies between Envoy and this Prometheus but one scrape
+
+
+@dataclass(slots=True)
+class Laboratory:
+    """A running lab. Whatever it starts ends with it."""
+
+    folder: Path
+    plane: ControlPlane
+    cluster: Cluster
+    envoy: Envoy
+    prometheus: Prometheus
+    controller: Process
+    _control: dict[str, Any] = field(default_factory=lambda: {"dependency": 0.0, "versions": {}})
+
+    def set_dependency(self, error_rate: float) -> None:
+        """From now on this share of all calls to the shared dependency fails, whichever version makes them."""
+        self._control["dependency"] = error_rate
+        write_control(self.folder / "control.json", self._control)
+
+    def override(self, version: str, error_rate: float, median_ms: float, sigma: float) -> None:
+        """Changes how the running pods of a version behave."""
+        self._control["versions"][version] = {"errorRate": error_rate, "medianMs": median_ms, "sigma": sigma}
+        write_control(self.folder / "control.json", self._control)
+
+    def kill_controller(self) -> None:
+        """As a crash does."""
+
+        self.controller.signal(signal.SIGKILL)
+
+    def start_controller(self) -> None:
+        """Starts it again after a kill; one that runs is left alone."""
+        if not self.controller.running:
+            self.controller.stop()
+            self.controller = _start_controller(self.folder, self.plane, self.prometheus)
+
+
+@contextmanager
+def laboratory(assets: Path | None, folder: Path | None = None) -> Iterator[Laboratory]:
+    """Starts a lab; `assets` as in `start_control_plane`. Raises ProcessFailed, InvalidSpec."""
+    with ExitStack() as stack:
+        base = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headgate-lab-")))
+        plane = stack.enter_context(start_control_plane(base / "control-plane", assets=assets))
+        cluster = Cluster.connect(plane.kubeconfig)
+        install_crds(cluster, _definitions(base))
+        write_control(base / "control.json", {})
+        (base / "pods").mkdir()
+        (base / "envoy").mkdir()
+        envoy = Envoy.start(base / "envoy")
+        stack.callback(envoy.process.stop)
+        prometheus = Prometheus.start_new(base / "prometheus", envoy.admin_port)
+        stack.callback(prometheus.stop)
+        for name, arguments in _modules(base, envoy).items():
+            process = _module(base, name, ["--kubeconfig", str(plane.kubeconfig), *arguments])
+            stack.callback(process.stop)
+        running = Laboratory(base, plane, cluster, envoy, prometheus, _start_controller(base, plane, prometheus))
+        stack.callback(lambda: running.controller.stop())
+        yield running
+
+
+def assets_from_environment() -> Path | None:
+    """The folder of the real control plane's programs where KUBEBUILDER_ASSETS names one."""
+    named = os.environ.get("KUBEBUILDER_ASSETS")
+    return Path(named) if named else None
+
+
+def _definitions(base: Path) -> list[Path]:
+    folder = os.environ.get(MESH_CRDS)
+    own = Path(str(resources.files("delivery.lab") / "crds" / "virtualservices.yaml"))
+    mesh = Path(folder) / REAL_VIRTUAL_SERVICE_CRD if folder else own
+    return [*write_definitions(base / "crds"), mesh]
+
+
+def _modules(base: Path, envoy: Envoy) -> dict[str, list[str]]:
+    control = base / "control.json"
+    return {
+        "delivery.lab.mesh.control": ["--folder", str(base / "envoy"), "--admin", envoy.admin_url],
+        "delivery.lab.node_agent": ["--folder", str(base / "pods"), "--control", str(control)],
+    }
+
+
+def _module(base: Path, name: str, arguments: list[str]) -> Process:
+    return Process(name, [sys.executable, "-m", name, *arguments], base / f"{name.rpartition('.')[2]}.log")
+
+
+def _start_controller(base: Path, plane: ControlPlane, prometheus: Prometheus) -> Process:
+    arguments = [
+        "controller",
+        "--kubeconfig",
+        str(plane.kubeconfig),
+        "--prometheus",
+        prometheus.url,
+        "--settle",
+        f"{CONTROLLER_SETTLE_S:g}",
+    ]
+    return Process("controller", [sys.executable, "-m", "delivery.cli", *arguments], base / "controller.log")

@@ -1,0 +1,1 @@
+"""The lab's mesh: Kubernetes and Istio objects in, Envoy's configuration files out."""

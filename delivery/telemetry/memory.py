@@ -1,0 +1,84 @@
+"""A Prometheus in memory: scrapes go in, the queries this package writes are answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from delivery.errors import InvalidSpec, Unavailable
+from delivery.telemetry.prometheus import Point
+from mesh_adapters.adapter import LabelMatch
+
+LOOKBACK_S = 300.0  # Prometheus' own default
+_QUERY = re.compile(
+    r"sum by \((?P<by>[^)]*)\) "
+    r"\((?P<over>last_over_time\()?(?P<metric>\w+)\{(?P<matches>.*)\}(?:\[(?P<minutes>\d+)m\]\))?\)"
+)
+_MATCH = re.compile(r'(\w+)(=~|!~|!=|=)"((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One series of one scrape; the metric's name is apart from its labels."""
+
+    metric: str
+    labels: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, metric: str, **labels: str) -> Counter:
+        return cls(metric, tuple(sorted(labels.items())))
+
+
+Scrape = Mapping[Counter, float]
+
+
+@dataclass(slots=True)
+class MemoryPrometheus:
+    """A MetricsSource. `asked` records (query, instant); while `down` holds a sentence, every query raises it."""
+
+    asked: list[tuple[str, float]] = field(default_factory=list)
+    down: str | None = None
+    _scrapes: dict[str, list[tuple[float, Scrape]]] = field(default_factory=dict)
+
+    def scrape(self, at: float, instance: str, counters: Scrape) -> None:
+        """What `instance` shows at `at`, in order of time. An empty scrape is a failed one: its series go stale."""
+        self._scrapes.setdefault(instance, []).append((at, dict(counters)))
+
+    def check(self) -> None:
+        if self.down is not None:
+            raise Unavailable(self.down)
+
+    def query(self, promql: str, at: float) -> list[Point]:
+        """Raises Unavailable while down and InvalidSpec for a query of another form than this package's."""
+        self.check()
+        self.asked.append((promql, at))
+        parsed = _QUERY.fullmatch(promql)
+        if parsed is None:
+            raise InvalidSpec(f"the in-memory Prometheus does not know this form of query: {promql}")
+        matches = [
+            LabelMatch(label, op, re.sub(r"\\(.)", r"\1", v)) for label, op, v in _MATCH.findall(parsed["matches"])
+        ]
+        window = float(parsed["minutes"]) * 60 if parsed["over"] else None
+        sums: dict[tuple[tuple[str, str], ...], float] = {}
+        for counter, instance, value in self._shown(at, window):
+            labels = {**dict(counter.labels), "instance": instance}
+            if counter.metric == parsed["metric"] and all(match.holds(labels) for match in matches):
+                # Prometheus leaves a label that is empty out of the answer.
+                group = tuple((name, labels[name]) for name in parsed["by"].split(", ") if labels.get(name))
+                sums[group] = sums.get(group, 0.0) + value
+        return [Point(dict(group), value) for group, value in sums.items()]
+
+    def _shown(self, at: float, window: float | None) -> Iterator[tuple[Counter, str, float]]:
+        for instance, scrapes in self._scrapes.items():
+            reach = LOOKBACK_S if window is None else window
+            past = [counters for time, counters in scrapes if at - reach < time <= at]
+            for counter, value in _last(past if window is not None else past[-1:]):
+                yield counter, instance, value
+
+
+def _last(scrapes: Iterable[Scrape]) -> Iterable[tuple[Counter, float]]:
+    last: dict[Counter, float] = {}
+    for counters in scrapes:
+        last.update(counters)
+    return last.items()

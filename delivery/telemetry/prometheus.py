@@ -1,0 +1,96 @@
+"""Prometheus, or anything that speaks its query API."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import requests
+from prometheus_api_client import PrometheusConnect
+from prometheus_api_client.exceptions import PrometheusApiClientException
+from urllib3.util import Retry as UrllibRetry
+
+from delivery.errors import HeadgateError, InvalidSpec, Refused, Unavailable
+
+TIMEOUT_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One series' value at the instant asked for."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+class MetricsSource(Protocol):
+    """Instant queries at `at` (seconds since the epoch). Raises Unavailable when there is no answer, with the address
+    and the cause; InvalidSpec when the query itself is at fault; Refused when the caller may not ask."""
+
+    def query(self, promql: str, at: float) -> list[Point]: ...
+
+    def check(self) -> None: ...
+
+
+class Prometheus:
+    """A MetricsSource over HTTP. The next instant is the retry, so the library's own retries are off."""
+
+    def __init__(self, url: str, *, timeout_s: int = TIMEOUT_S) -> None:
+        self._url = url.rstrip("/")
+        self._connection = PrometheusConnect(url=self._url, retry=UrllibRetry(total=0), timeout=timeout_s)
+
+    def query(self, promql: str, at: float) -> list[Point]:
+        """The vector of an instant query at `at` (seconds since the epoch); NaN is no data and left out."""
+        try:
+            answer = self._connection.custom_query(promql, params={"time": f"{at:.6f}"})
+            points = [_point(entry) for entry in answer]
+        except requests.RequestException as problem:
+            raise Unavailable(f"Prometheus {self._url} cannot be reached: {_cause(problem)}") from problem
+        except PrometheusApiClientException as problem:
+            raise _refusal(self._url, promql, problem) from problem
+        except (KeyError, TypeError, ValueError) as problem:
+            raise Unavailable(f"{self._url} does not answer like Prometheus ({problem!r})") from problem
+        return [point for point in points if math.isfinite(point.value)]
+
+    def check(self) -> None:
+        """Raises Unavailable when there is no Prometheus at the address."""
+        self.query("vector(1)", 0.0)
+
+
+def _point(entry: Mapping[str, Any]) -> Point:
+    return Point(labels=dict(entry["metric"]), value=float(entry["value"][1]))
+
+
+def _refusal(url: str, promql: str, problem: PrometheusApiClientException) -> HeadgateError:
+    """The library tells the status and the body only in its message: `HTTP Status Code 400 (b'...')`."""
+    told = re.fullmatch(r"HTTP Status Code (\d+) \((.*)\)", str(problem), re.DOTALL)
+    if told is None:
+        return Unavailable(f"Prometheus {url} failed: {problem}")
+    status, reason = int(told[1]), _own_message(told[2])
+    if status in {400, 422}:
+        return InvalidSpec(f"Prometheus {url} answered HTTP {status} to the query {promql}: {reason}")
+    if status in {401, 403}:
+        return Refused(f"Prometheus {url} answered HTTP {status}: grant the controller access ({reason})")
+    return Unavailable(f"Prometheus {url} answered HTTP {status}: {reason}")
+
+
+def _own_message(quoted_body: str) -> str:
+    """Prometheus' error sentence where the body is its JSON, else the body."""
+    try:
+        body = ast.literal_eval(quoted_body).decode(errors="replace")
+    except (ValueError, SyntaxError, AttributeError):
+        return quoted_body
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return body.strip()[:500] or "no reason given"
+
+
+def _cause(problem: BaseException) -> str:
+    inner = problem.args[0] if problem.args else problem
+    return str(getattr(inner, "reason", None) or inner)

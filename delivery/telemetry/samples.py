@@ -1,0 +1,34 @@
+"""What telemetry hands on: exact increments, and why there are none where there are none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ArmIncrement:
+    """One arm in one tick. `buckets`: (upper bound, requests at or below it), sorted, the last may be infinite."""
+
+    requests: float
+    errors: float
+    buckets: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One tick, (start, end] in seconds since the epoch."""
+
+    start: float
+    end: float
+    stable: ArmIncrement
+    canary: ArmIncrement
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The ticks collected, up to which instant, and what stood in the way of more."""
+
+    samples: tuple[Sample, ...]
+    data_through: float
+    problem: str | None = None
+    queries: tuple[str, ...] = ()

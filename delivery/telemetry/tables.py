@@ -1,0 +1,106 @@
+"""Answers decoded: the counters of one release's two arms at one instant, and what was added between two."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from analysis.increments import increments, merged
+from delivery.telemetry.needs import Need
+from delivery.telemetry.prometheus import Point
+from delivery.telemetry.samples import ArmIncrement
+from mesh_adapters.adapter import Series
+
+STABLE, CANARY = "stable", "canary"
+RequestKey = tuple[str, str, tuple[bool, tuple[str, ...]]]  # instance, arm, (failed, the labels that say so)
+BucketKey = tuple[str, str, float]  # instance, arm, upper bound
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cumulative counters of one release."""
+
+    requests: Mapping[RequestKey, float] = field(default_factory=dict)
+    buckets: Mapping[BucketKey, float] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        return not self.requests
+
+    @property
+    def has_stable(self) -> bool:
+        return any(arm == STABLE for _, arm, _ in self.requests)
+
+    def with_stable_of(self, other: Table) -> Table:
+        """This table where stable is known as `other` shows it."""
+        requests = {key: value for key, value in other.requests.items() if key[1] == STABLE}
+        buckets = {key: value for key, value in other.buckets.items() if key[1] == STABLE}
+        return Table({**self.requests, **requests}, {**self.buckets, **buckets})
+
+    def backed_by(self, earlier: Table) -> Table:
+        """This table with, of `earlier`, only the counters that show nothing at all here.
+
+        A counter that shows itself here is taken whole from here: a series it no longer has was lost to a restart.
+        """
+        shown = {key[:2] for key in (*self.requests, *self.buckets)}
+        requests = {key: value for key, value in earlier.requests.items() if key[:2] not in shown}
+        buckets = {key: value for key, value in earlier.buckets.items() if key[:2] not in shown}
+        return Table({**requests, **self.requests}, {**buckets, **self.buckets})
+
+    def followed_by(self, later: Table) -> Table:
+        """The last known value of every counter after `later` was seen."""
+        return Table(merged(self.requests, later.requests, _counter), merged(self.buckets, later.buckets, _counter))
+
+    def added(self, later: Table) -> tuple[ArmIncrement, ArmIncrement]:
+        """Stable's and canary's increments from here to `later`."""
+        requests = increments(self.requests, later.requests, _counter)
+        buckets = increments(self.buckets, later.buckets, _counter)
+        return _arm(STABLE, requests, buckets), _arm(CANARY, requests, buckets)
+
+
+def tables(
+    series: Series, needs: Iterable[Need], requests: Iterable[Point], buckets: Iterable[Point]
+) -> dict[str, Table]:
+    """Each release's table out of the answers for many."""
+    arms: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    found: dict[str, tuple[dict[RequestKey, float], dict[BucketKey, float]]] = {}
+    for need in needs:
+        found[need.release] = ({}, {})
+        arms.setdefault((need.namespace, need.stable_workload), []).append((need.release, STABLE))
+        arms.setdefault((need.namespace, need.canary_workload), []).append((need.release, CANARY))
+    for point in requests:
+        for release, arm in arms.get(_workload(series, point), ()):
+            # Kept apart by label: a restart shows in one series' drop that a sum over them could hide.
+            kind = (
+                series.failed(point.labels),
+                tuple(point.labels.get(label, "") for label in series.classified_by),
+            )
+            key = (point.labels.get(series.instance, ""), arm, kind)
+            counted = found[release][0]
+            counted[key] = counted.get(key, 0.0) + point.value
+    for point in buckets:
+        for release, arm in arms.get(_workload(series, point), ()):
+            bound = float(point.labels.get("le", "nan"))
+            if math.isnan(bound):
+                continue
+            found[release][1][point.labels.get(series.instance, ""), arm, bound] = point.value
+    return {release: Table(*pair) for release, pair in found.items()}
+
+
+def _workload(series: Series, point: Point) -> tuple[str, str]:
+    return point.labels.get(series.namespace, ""), point.labels.get(series.workload, "")
+
+
+def _counter(key: tuple[str, str, object]) -> Hashable:
+    return key[:2]
+
+
+def _arm(arm: str, requests: Mapping[RequestKey, float], buckets: Mapping[BucketKey, float]) -> ArmIncrement:
+    total = sum(value for key, value in requests.items() if key[1] == arm)
+    failed = sum(value for key, value in requests.items() if key[1] == arm and key[2][0])
+    bounds: dict[float, float] = {}
+    for (_, owner, bound), value in buckets.items():
+        if owner == arm:
+            bounds[bound] = bounds.get(bound, 0.0) + value
+    return ArmIncrement(total, failed, tuple(sorted(bounds.items())))
