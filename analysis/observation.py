@@ -76,7 +76,8 @@ def gather(ticks: Sequence[ReleaseTick | None], last: Floats) -> TickCounts:
     share = np.array([np.nan if k.commanded_share is None else k.commanded_share for k in present], dtype=float)
     wrong = ~np.isnan(share) & ~((share >= 0.0) & (share <= 1.0))
     _refuse(rows, wrong, "commanded_share", "must lie within 0 and 1, or be None when it is not known")
-    return TickCounts(rows, *np.ascontiguousarray(table.T), share=share)
+    t, n_s, e_s, n_c, e_c = np.ascontiguousarray(table.T)
+    return TickCounts(rows, t, n_s, e_s, n_c, e_c, share)
 
 
 def gather_latency(ticks: Sequence[ReleaseTick | None]) -> list[LatencyCounts]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binom
 
 from analysis.error_evidence import ErrorEvidence, ErrorNulls
@@ -11,6 +12,7 @@ from analysis.observation import TickCounts
 from analysis.proportion import Floats
 from analysis.settings import ReleaseSettings
 
+Counts = NDArray[np.int64]
 Rates = Callable[[float], Floats | float]
 
 
@@ -38,7 +40,6 @@ def error_runs(
     """Poisson requests, binomial errors; the rates are functions of time, the share is the canary's part."""
     rng = np.random.default_rng(seed)
     evidence = ErrorEvidence.nothing_yet(ErrorNulls.of([settings] * releases))
-    rows = np.arange(releases)
     rolled_back = np.full(releases, np.inf)
     advanced = np.full((releases, len(settings.advance_tolerances)), np.inf)
     for t in np.arange(1, round(seconds / tick) + 1) * tick:
@@ -46,13 +47,18 @@ def error_runs(
         n_s = rng.poisson(requests * tick * (1 - np.broadcast_to(share, releases)))
         e_c, e_s = rng.binomial(n_c, canary(t)), rng.binomial(n_s, stable(t))
         now = np.full(releases, t)
-        counts = (a.astype(float) for a in (n_s, e_s, n_c, e_c))
-        evidence.observe(TickCounts(rows, now, *counts, share=np.full(releases, np.nan)), now - tick)
+        evidence.observe(tick_of(now, n_s, e_s, n_c, e_c), now - tick)
         sure = evidence.log_rollback(now) >= -np.log(settings.wrong_rollback)
         rolled_back = np.where(np.isinf(rolled_back) & sure, t, rolled_back)
         fine = evidence.log_advance(now) >= -np.log(settings.wrong_advance)
         advanced = np.where(np.isinf(advanced) & fine, t, advanced)
     return Crossings(rolled_back, advanced, evidence)
+
+
+def tick_of(t: Floats, n_s: Counts, e_s: Counts, n_c: Counts, e_c: Counts) -> TickCounts:
+    """One tick of every release; all (R,)."""
+    counts = [np.asarray(count, dtype=float) for count in (n_s, e_s, n_c, e_c)]
+    return TickCounts(np.arange(t.size), t, counts[0], counts[1], counts[2], counts[3], np.full(t.size, np.nan))
 
 
 def most_expected(runs: int, risk: float) -> int:
