@@ -45,9 +45,9 @@ POLICY: dict[str, Any] = {
         "canary": {
             "steps": [5, 50],
             "minStepDuration": "10s",
-            "maxStepDuration": "2m",
-            "readyDeadline": "60s",
-            "drain": "5s",
+            "maxStepDuration": "1m",
+            "readyDeadline": "30s",
+            "drain": "3s",
         }
     },
     "analysis": {"interval": "2s", "warmUp": "4s", "noData": {"deadline": "30s"}},

@@ -102,7 +102,7 @@ def of(found: Snapshot) -> Release:
 
 
 @pytest.mark.parametrize(("phase", "stage"), PLACES, ids=lambda value: value.name)
-@settings(max_examples=25, derandomize=True, deadline=None)
+@settings(max_examples=15, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_every_snapshot_of_every_phase_and_stage_has_a_lawful_answer(
     phase: Phase, stage: Stage, data: st.DataObject
@@ -110,7 +110,7 @@ def test_every_snapshot_of_every_phase_and_stage_has_a_lawful_answer(
     check_answer(data.draw(snapshots(phase, stage)))
 
 
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=100, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_a_stage_that_is_not_the_phases_own_and_a_final_phase_have_an_answer_too(data: st.DataObject) -> None:
     phase, stage = data.draw(st.sampled_from(list(Phase))), data.draw(st.sampled_from(list(Stage)))
