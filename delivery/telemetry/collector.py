@@ -46,7 +46,13 @@ class _Progress:
 
 
 class Collector:
-    """Remembers each release's counters between instants; after a restart it asks again at `data_through`."""
+    """Remembers each release's counters between instants; after a restart it asks again at `data_through`.
+
+    Scraping that stops makes a target's series stale, so they are absent, not frozen, and what they served meanwhile
+    is counted when they show again. `settle` (seconds) must exceed what a scrape takes to land: one that lands later
+    is counted at the next instant by this collector, but taken for counted by one that starts in between. What a
+    counter added between its last scrape and its restart is in no counter and cannot be had.
+    """
 
     def __init__(self, source: MetricsSource, series: Series, *, settle: float = 1.0) -> None:
         self._source = source
