@@ -1,4 +1,4 @@
-"""The whole lab: control plane, node agent, mesh, Envoy, Prometheus and the controller, started and stopped together."""
+"""The whole lab: control plane, node agent, mesh, Envoy, Prometheus and the controller, started and ended together."""
 
 from __future__ import annotations
 
@@ -53,6 +53,9 @@ class Laboratory:
 
         self.controller.signal(signal.SIGKILL)
 
+    def stop_controller(self) -> None:
+        self.controller.stop()
+
     def start_controller(self) -> None:
         """Starts it again after a kill; one that runs is left alone."""
         if not self.controller.running:
@@ -79,7 +82,7 @@ def laboratory(assets: Path | None, folder: Path | None = None) -> Iterator[Labo
             process = _module(base, name, ["--kubeconfig", str(plane.kubeconfig), *arguments])
             stack.callback(process.stop)
         running = Laboratory(base, plane, cluster, envoy, prometheus, _start_controller(base, plane, prometheus))
-        stack.callback(lambda: running.controller.stop())
+        stack.callback(running.stop_controller)
         yield running
 
 

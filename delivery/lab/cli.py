@@ -1,0 +1,97 @@
+"""`headgate lab`: a release on one machine, all parts real."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from delivery.cli.main import fail
+from delivery.errors import HeadgateError
+from delivery.lab.demo import show_demo
+from delivery.lab.laboratory import assets_from_environment, laboratory
+from delivery.lab.progress import Narrator
+from delivery.lab.run import run_scenario
+from delivery.lab.scenario import load, resolve, shipped
+
+app = typer.Typer(
+    no_args_is_help=True, help="Releases in a lab on this machine: real Envoy, real Prometheus, no cluster."
+)
+
+Embedded = Annotated[
+    bool, typer.Option("--embedded", help="the embedded API server, even if KUBEBUILDER_ASSETS is set")
+]
+
+
+@app.command()
+def demo(embedded: Embedded = False) -> None:
+    """Release a good version and a bad one, and show what was seen and decided."""
+    try:
+        ok = show_demo(_assets(embedded), Console())
+    except HeadgateError as problem:
+        raise fail(problem) from problem
+    raise typer.Exit(0 if ok else 1)
+
+
+@app.command()
+def run(
+    file: Annotated[str, typer.Argument(help="scenario file, or the name of a shipped one (see `headgate lab list`)")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
+    embedded: Embedded = False,
+    keep: Annotated[Path | None, typer.Option(help="keep logs and configuration in this (new) folder")] = None,
+) -> None:
+    """Run one scenario and say what came of it."""
+    try:
+        scenario = load(resolve(file))
+        if keep is not None:
+            keep.mkdir(parents=True)
+        narrator = Narrator(Console(stderr=True), scenario)
+        outcome = run_scenario(scenario, _assets(embedded), narrator, keep)
+    except FileExistsError as problem:
+        raise fail(f"--keep {keep}: exists already; name a new folder") from problem
+    except HeadgateError as problem:
+        raise fail(problem) from problem
+    if as_json:
+        typer.echo(json.dumps(outcome.to_json()))
+    else:
+        narrator.tell(outcome)
+
+
+@app.command("list")
+def list_scenarios() -> None:
+    """The scenarios that come with the lab."""
+    for name, path in sorted(shipped().items()):
+        typer.echo(f"{name:16} {path.read_text().splitlines()[0].lstrip('# ')}")
+
+
+@app.command()
+def up(
+    kubeconfig: Annotated[Path, typer.Option(help="where to write the lab's kubeconfig")] = Path("lab.kubeconfig"),
+    embedded: Embedded = False,
+) -> None:
+    """Start a lab, without an application, and keep it until Ctrl-C."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        with laboratory(_assets(embedded)) as lab:
+            kubeconfig.touch(mode=0o600)
+            kubeconfig.write_text(lab.plane.kubeconfig.read_text())
+            typer.echo(f"control plane  {lab.plane.url} ({lab.plane.name}), kubeconfig in {kubeconfig}")
+            typer.echo(f"mesh           {lab.envoy.url} (the Service's name as Host)")
+            typer.echo(f"prometheus     {lab.prometheus.url}")
+            typer.echo("Ctrl-C ends it")
+            stopping.wait()
+    except HeadgateError as problem:
+        raise fail(problem) from problem
+    finally:
+        kubeconfig.unlink(missing_ok=True)
+
+
+def _assets(embedded: bool) -> Path | None:
+    return None if embedded else assets_from_environment()
