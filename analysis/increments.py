@@ -24,8 +24,8 @@ def increments(
 def merged(
     known: Mapping[Key, float], current: Mapping[Key, float], counter: Callable[[Key], Hashable]
 ) -> dict[Key, float]:
-    """`known` brought up to `current`. A counter that is silent is kept as it was; of one that shows itself, a
-    series it no longer has was lost to a restart (or expired), and counts from 0 should it come again.
+    """`known` brought up to `current`. A counter that is silent is kept as it was; of one that shows itself,
+    a series it no longer has was lost to a restart (or expired), and counts from 0 should it come again.
     """
     shown = {counter(key) for key in current}
     kept = {key: value for key, value in known.items() if counter(key) not in shown}

@@ -88,10 +88,18 @@ def _judgement(
     verdict, carried_by = _rule(settings, rollback, advance, errors, latency, withheld=bool(found))
     decisive = rollback if verdict is Verdict.ROLL_BACK else advance
     n_s, e_s, n_c, e_c = totals
-    sentence = explain(verdict, totals=(n_s, e_s, n_c, e_c), log_evidence=decisive, carried_by=carried_by, wait=wait)
     metrics = {"errors": _error_detail(errors, advance, totals, ratio)}
+    quantiles = evidence.latency.quantiles(index) if settings.judge_latency else {}
     if settings.judge_latency:
-        metrics["latency"] = {"log_evidence_rollback": latency, "quantiles": evidence.latency.quantiles(index)}
+        metrics["latency"] = {"log_evidence_rollback": latency, "quantiles": quantiles}
+    sentence = explain(
+        verdict,
+        totals=(n_s, e_s, n_c, e_c),
+        log_evidence=decisive,
+        carried_by=carried_by,
+        quantiles=quantiles,
+        wait=wait,
+    )
     return Judgement(
         verdict=verdict,
         reason=found[0].message if found and verdict is Verdict.UNDECIDED else sentence,
