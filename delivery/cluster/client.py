@@ -13,15 +13,15 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import urllib3
 from kubernetes.client import ApiClient
-from kubernetes.config import ConfigException, load_incluster_config, new_client_from_config
 
+from delivery.cluster.credentials import api_client, authorization
 from delivery.cluster.failures import error_from_answer
 from delivery.cluster.kinds import Kind
-from delivery.errors import Expired, InvalidSpec, NotFound, Unavailable
+from delivery.errors import Expired, NotFound, Unavailable
 
 Object = dict[str, Any]
 PatchType = Literal[
@@ -89,16 +89,7 @@ class Cluster:
 
         Raises InvalidSpec when neither can be read.
         """
-        try:
-            if kubeconfig is None:
-                load_incluster_config()
-                return cls(ApiClient())
-            return cls(new_client_from_config(config_file=str(kubeconfig), context=context))
-        except (ConfigException, OSError) as problem:
-            where = f"kubeconfig {kubeconfig}" if kubeconfig else "the pod's service account"
-            raise InvalidSpec(
-                f"{where}: cannot read credentials for the API server ({problem}); give --kubeconfig FILE"
-            ) from problem
+        return cls(api_client(kubeconfig, context))
 
     @property
     def host(self) -> str:
@@ -263,9 +254,10 @@ class Cluster:
     def _path(self, kind: Kind, namespace: str | None, name: str = "", subresource: str = "") -> str:
         parts = [self._base(kind)]
         if kind.namespaced and namespace:
-            parts.append(f"namespaces/{namespace}")
+            parts.append(f"namespaces/{quote(namespace, safe='')}")
         parts.append(kind.plural)
-        parts += [part for part in (name, subresource) if part]
+        # A name is a person's input in places: a slash in it must not reach another resource.
+        parts += [quote(part, safe="") for part in (name, subresource) if part]
         return "/".join(parts)
 
     # -- transport ------------------------------------------------------------------------------------------
@@ -303,7 +295,7 @@ class Cluster:
     ) -> urllib3.BaseHTTPResponse:
         asked = {key: value for key, value in (query or {}).items() if value not in ("", None)}
         url = f"{self._host}{path}" + (f"?{urlencode(asked)}" if asked else "")
-        headers = {"Accept": "application/json", "User-Agent": "headgate", **self._credentials()}
+        headers = {"Accept": "application/json", "User-Agent": "headgate", **authorization(self._api.configuration)}
         if body is not None:
             headers["Content-Type"] = content_type
         try:
@@ -322,17 +314,6 @@ class Cluster:
             with closing(response):
                 raise error_from_answer(response.status, response.read(), response.headers, what)
         return response
-
-    def _credentials(self) -> dict[str, str]:
-        configuration = self._api.configuration
-        headers = {
-            entry["key"]: entry["value"]
-            for entry in configuration.auth_settings().values()
-            if entry["in"] == "header" and entry["value"]
-        }
-        if configuration.username:
-            headers["authorization"] = configuration.get_basic_auth_token()
-        return headers
 
 
 def _named(name: str, namespace: str | None) -> str:

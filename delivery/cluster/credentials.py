@@ -1,0 +1,47 @@
+"""How we get in: a kubeconfig file or the pod's service account, read by the official client."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config import ConfigException, load_incluster_config, new_client_from_config
+
+from delivery.errors import InvalidSpec
+
+# The official loader says ConfigException for what it checks and lets everything else of a broken file through.
+UNREADABLE = (ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError)
+
+
+def api_client(kubeconfig: Path | None, context: str | None = None) -> ApiClient:
+    """A connection as the kubeconfig's `context` (its current one by default), or as the pod when no file is given.
+
+    Raises InvalidSpec that names the file when it cannot be used.
+    """
+    try:
+        if kubeconfig is None:
+            load_incluster_config()
+            return ApiClient()
+        api: ApiClient = new_client_from_config(config_file=str(kubeconfig), context=context)
+        if not str(api.configuration.host).startswith(("http://", "https://")):
+            raise ValueError(f"server {api.configuration.host!r} must begin with https://")
+    except UNREADABLE as problem:
+        said = " ".join(str(problem).split())
+        where = f"kubeconfig {kubeconfig}" if kubeconfig else "the pod's service account"
+        raise InvalidSpec(
+            f"{where}: cannot read credentials for the API server ({said}); give --kubeconfig FILE"
+        ) from problem
+    return api
+
+
+def authorization(configuration: Configuration) -> dict[str, str]:
+    """The headers that prove who we are, with a token that was renewed if it had to be."""
+    settings: Any = configuration.auth_settings()
+    headers = {
+        entry["key"]: entry["value"] for entry in settings.values() if entry["in"] == "header" and entry["value"]
+    }
+    if configuration.username:
+        headers["authorization"] = configuration.get_basic_auth_token()
+    return headers
