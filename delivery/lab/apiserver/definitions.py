@@ -1,5 +1,6 @@
 """CustomResourceDefinitions: their own defaults and checks, and the resources they bring into being."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -226,5 +227,5 @@ def _shown(value: Any, kind: str) -> Any:
     if kind == "integer" and isinstance(value, int | float):
         return int(value)
     if kind == "string" and not isinstance(value, str):
-        return str(value).lower() if isinstance(value, bool) else str(value)
+        return json.dumps(value, separators=(",", ":"))
     return value

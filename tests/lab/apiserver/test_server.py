@@ -19,7 +19,7 @@ from kubernetes.config import new_client_from_config
 from kubernetes.watch import Watch
 
 from delivery.lab.apiserver.server import EmbeddedApiServer, ServerStartError
-from tests.lab.apiserver.conftest import CONFIG_MAPS, deployment
+from tests.lab.apiserver.conftest import CONFIG_MAPS, config_map, deployment
 
 LIMIT_S = 30.0
 
