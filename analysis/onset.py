@@ -35,7 +35,9 @@ class OnsetBets:
         """Place the bets of (since, until], then multiply all by the tick's log evidence: (r, ...), (r, ...),
         (r,), (r,).
         """
-        placed = np.log(self.cash(since) - self.cash(until))
+        # cash(since) - cash(until), written without the difference of nearly equal numbers
+        reach = (self.half_placed + since) * (self.half_placed + until)
+        placed = np.log((1.0 - self.at_once) * self.half_placed * (until - since) / reach)
         return np.asarray(np.logaddexp(log_bets, placed.reshape(-1, *[1] * (log_bets.ndim - 1))) + gain)
 
     def log_total(self, log_bets: Floats, weights: Floats, t: Floats) -> Floats:

@@ -7,7 +7,6 @@ import pytest
 from analysis.reason import duration, explain, percent, round_down, slower
 from analysis.verdict import Verdict
 
-
 Brackets = dict[str, dict[str, list[float | None]]]
 
 

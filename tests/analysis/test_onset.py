@@ -1,0 +1,42 @@
+"""Bets on every onset at once."""
+
+import numpy as np
+import pytest
+
+from analysis.onset import OnsetBets, log_sum_exp
+
+BETS = OnsetBets(at_once=0.7, half_placed=60.0)
+
+
+def test_without_evidence_the_stake_stays_one() -> None:
+    t = np.array([0.0])
+    running = BETS.first((1, 2))
+    for later in (2.0, 7.0, 500.0, 1e7):
+        until = np.array([later])
+        running = BETS.roll_on(running, np.zeros((1, 2)), since=t, until=until)
+        t = until
+        assert BETS.log_total(running, np.array([0.25, 0.75]), t)[0] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_one_number_holds_the_sum_over_all_onsets() -> None:
+    gains = np.random.default_rng(4).normal(0.0, 1.0, 30)
+    instants = np.arange(31.0) * 10.0
+    running = BETS.first((1, 1))
+    for k, gain in enumerate(gains):
+        running = BETS.roll_on(running, np.array([[gain]]), since=instants[k : k + 1], until=instants[k + 1 : k + 2])
+    placed = -np.diff(BETS.cash(instants))
+    each = [0.7 * np.exp(gains.sum()), *(placed[k] * np.exp(gains[k:].sum()) for k in range(30))]
+    assert running[0, 0] == pytest.approx(np.log(sum(each)), abs=1e-10)
+
+
+def test_evidence_recovers_after_ruin_by_bets_placed_later() -> None:
+    running = BETS.first((1, 1))
+    running = BETS.roll_on(running, np.array([[-1e6]]), since=np.array([0.0]), until=np.array([60.0]))
+    running = BETS.roll_on(running, np.array([[9.0]]), since=np.array([60.0]), until=np.array([90.0]))
+    assert BETS.log_total(running, np.array([1.0]), np.array([90.0]))[0] > np.log(100)
+
+
+def test_log_sum_exp_of_large_numbers() -> None:
+    assert log_sum_exp(np.array([[1000.0, 1000.0], [-2000.0, -2000.0]])) == pytest.approx(
+        [1000.0 + np.log(2), -2000.0 + np.log(2)]
+    )
