@@ -9,8 +9,11 @@ from typing import Any
 
 from delivery.cluster.client import Cluster
 from delivery.cluster.informer import Informer
-from delivery.cluster.kinds import POD
-from delivery.errors import Conflict, NotFound
+from delivery.cluster.kinds import POD, Kind
+from delivery.errors import AlreadyExists, Conflict, NotFound
+
+NODE = Kind("", ("v1",), "Node", "nodes", namespaced=False)
+NODE_NAME = "node-1"
 
 READINESS = "kubelet.test/readiness"  # "never": its pods run but do not get ready
 TERMINATION = "kubelet.test/termination"  # "lingers": its pods stay terminating until somebody deletes them
@@ -25,6 +28,9 @@ class Kubelet:
         self._informer = Informer(cluster, POD, on_change=self._on_change)
 
     def start(self) -> None:
+        if self._cluster.serves(NODE):  # the real endpoint controller looks a pod's node up
+            with suppress(AlreadyExists):
+                self._cluster.create(NODE, {"metadata": {"name": NODE_NAME}})
         self._informer.start()
         self._informer.wait_synced(30)
 

@@ -8,6 +8,7 @@ from typing import Any
 from delivery.cluster.client import Cluster
 from delivery.cluster.kinds import DEPLOYMENT, ENDPOINT_SLICE, ENDPOINTS, POD, REPLICA_SET, SERVICE
 from tests.conditions import eventually
+from tests.contract.neighbours.kubelet import NODE_NAME
 
 Object = dict[str, Any]
 REVISION = "deployment.kubernetes.io/revision"
@@ -20,7 +21,7 @@ def template(app: str, image: str = "app:1", *, port: int = 8080, **annotations:
     notes = {f"kubelet.test/{key}": value for key, value in annotations.items()}
     return {
         "metadata": {"labels": {"app": app}, "annotations": notes},
-        "spec": {"nodeName": "node-1", "containers": [container]},
+        "spec": {"nodeName": NODE_NAME, "containers": [container]},
     }
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from delivery.cluster.kinds import POD
 from tests.conditions import eventually
-from tests.contract.neighbours.observer import Observer
+from tests.contract.neighbours.observer import observe_pods
 from tests.contract.neighbours.shop import Shop, name_of, template
 
 
 def test_versions_never_run_side_by_side(shop: Shop) -> None:
     shop.deploy(replicas=3, strategy={"type": "Recreate"})
     shop.wait_complete()
-    with Observer(shop.cluster, shop.namespace) as observer:
+    with observe_pods(shop.cluster, shop.namespace) as observer:
         shop.image("app:2")
         eventually(lambda: shop.complete() and shop.images() == ["app:2"] * 3)
     assert all(len(state.images) <= 1 for state in observer.states)

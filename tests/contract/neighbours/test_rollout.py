@@ -7,7 +7,7 @@ import pytest
 from delivery.cluster.kinds import POD
 from tests.conditions import eventually
 from tests.contract.neighbours.kubelet import set_status
-from tests.contract.neighbours.observer import Observer
+from tests.contract.neighbours.observer import observe_pods, observe_sizes
 from tests.contract.neighbours.shop import HASH, REVISION, Shop, name_of, owner_uid, template
 
 
@@ -49,14 +49,14 @@ def test_a_rollout_keeps_its_bounds(
 ) -> None:
     shop.deploy(replicas=4, strategy=rolling(surge, unavailable))
     shop.wait_complete()
-    with Observer(shop.cluster, shop.namespace) as observer:
+    with observe_pods(shop.cluster, shop.namespace) as pods, observe_sizes(shop.cluster, shop.namespace) as sizes:
         shop.image("app:2")
         shop.wait_complete()
     assert shop.images() == ["app:2"] * 4
     assert shop.sizes() == [0, 4]
-    assert len(observer.states) > 8
-    assert max(state.total for state in observer.states) <= most
-    assert min(state.ready for state in observer.states) >= fewest
+    assert len(pods.states) > 8
+    assert max(sizes.states) <= most
+    assert min(state.ready for state in pods.states) >= fewest
 
 
 def test_a_pod_that_cannot_get_ready_stalls_the_rollout_until_the_deadline(shop: Shop) -> None:
