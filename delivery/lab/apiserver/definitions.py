@@ -1,14 +1,15 @@
 """CustomResourceDefinitions: their own defaults and checks, and the resources they bring into being."""
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
 from delivery.lab.apiserver.jsonpath import compiled
 from delivery.lab.apiserver.kinds import Column, Names, Resource, Rules, ScalePaths
+from delivery.lab.apiserver.metadata import name_errors
 from delivery.lab.apiserver.models import with_metadata
-from delivery.lab.apiserver.status import FieldError, Json, invalid_value, required, unsupported
+from delivery.lab.apiserver.status import FieldError, Json, duplicate, invalid_value, required, unsupported
+from delivery.lab.apiserver.structural import structural_errors
 
 STORAGE = ("apiextensions.k8s.io", "customresourcedefinitions")
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
@@ -29,7 +30,7 @@ def _initial_status(definition: Json) -> Json:
     return {
         "acceptedNames": {"kind": "", "plural": ""},
         "conditions": [],
-        "storedVersions": [v["name"] for v in definition["spec"].get("versions", []) if v.get("storage")],
+        "storedVersions": [v.get("name", "") for v in definition["spec"].get("versions", []) if v.get("storage")],
     }
 
 
@@ -49,7 +50,11 @@ def _errors(definition: Json) -> list[FieldError]:
     if "." not in str(spec.get("group", "")):
         note = "should be a domain with at least one dot"
         errors.append(invalid_value("spec.group", spec.get("group", ""), note))
+    names = [version.get("name", "") for version in versions]
     for index, version in enumerate(versions):
+        if names[index] in names[:index]:
+            errors.append(duplicate(f"spec.versions[{index}].name", names[index]))
+        errors += name_errors(names[index], "dns1035", f"spec.versions[{index}].name")
         # A schema that all versions share is complained about where the storage form keeps it.
         path = "spec.validation" if len(versions) == 1 else f"spec.versions[{index}].schema"
         errors += _version_errors(version, f"spec.versions[{index}]", path)
@@ -62,7 +67,7 @@ def _version_errors(version: Json, path: str, schema_path: str) -> list[FieldErr
     if schema is None:
         errors.append(required(f"{path}.schema.openAPIV3Schema", "schemas are required"))
     else:
-        errors += _structural_errors(schema, f"{schema_path}.openAPIV3Schema")
+        errors += structural_errors(schema, f"{schema_path}.openAPIV3Schema")
     for index, column in enumerate(version.get("additionalPrinterColumns") or []):
         where = f"{path}.additionalPrinterColumns[{index}]"
         if column.get("type") not in _COLUMN_TYPES:
@@ -76,31 +81,6 @@ def _jsonpath_errors(path: str, where: str) -> list[FieldError]:
         compiled(path)
     except ValueError as wrong:
         return [invalid_value(where, path, str(wrong))]
-    return []
-
-
-def _structural_errors(schema: Json, path: str) -> list[FieldError]:
-    """What makes a schema not structural: a node without a type, or with properties and additionalProperties."""
-    typed = schema.get("type") or schema.get("x-kubernetes-int-or-string")
-    errors = []
-    if not typed and not schema.get("x-kubernetes-preserve-unknown-fields"):
-        errors.append(required(f"{path}.type", "must not be empty for specified object fields"))
-    if schema.get("properties") and isinstance(schema.get("additionalProperties"), dict):
-        errors.append(FieldError("FieldValueForbidden", path, "Forbidden: additionalProperties and properties"))
-    for name, inner in (schema.get("properties") or {}).items():
-        errors += _structural_errors(inner, f"{path}.properties[{name}]")
-    if isinstance(schema.get("items"), dict):
-        errors += _structural_errors(schema["items"], f"{path}.items")
-    if isinstance(schema.get("pattern"), str):
-        errors += _pattern_errors(schema["pattern"], f"{path}.pattern")
-    return errors
-
-
-def _pattern_errors(pattern: str, path: str) -> list[FieldError]:
-    try:
-        re.compile(pattern)
-    except re.error as wrong:
-        return [invalid_value(path, pattern, f"must be a valid regular expression, but isn't: {wrong}")]
     return []
 
 

@@ -7,7 +7,7 @@ A path is a tuple of elements as fieldsV1 writes them: `f:name` for a field, `k:
 import json
 from typing import Any
 
-from delivery.lab.apiserver.status import Json
+from delivery.lab.apiserver.status import Json, bad_request
 
 Path = tuple[str, ...]
 FieldSet = frozenset[Path]
@@ -33,9 +33,15 @@ def is_atomic(value: Any, schema: Json) -> bool:
 
 
 def element_of(item: Any, schema: Json) -> str:
-    """How an element of a keyed list or a set is named in a path."""
+    """How an element of a keyed list or a set is named in a path.
+
+    Raises:
+        ApiError: 400 for an element of a keyed list that is not an object.
+    """
     if schema.get("x-kubernetes-list-type") == "set":
         return "v:" + json.dumps(item, separators=(",", ":"), sort_keys=True)
+    if not isinstance(item, dict):
+        raise bad_request(f"an element of a list with keys is {json.dumps(item)}, not an object with those keys")
     properties = schema.get("items", {}).get("properties", {})
     identity = {}
     for key in schema.get("x-kubernetes-list-map-keys", []):

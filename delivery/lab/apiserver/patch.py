@@ -121,7 +121,8 @@ def _merged_list(current: list[Any], changes: list[Any], key: str | None, schema
     result = list(current)
     for change in changes:
         if not isinstance(change, dict) or key not in change:
-            shown = " ".join(f"{name}:{value}" for name, value in sorted(dict(change).items()))
+            fields = sorted(change.items()) if isinstance(change, dict) else [("", change)]
+            shown = " ".join(f"{name}:{value}" for name, value in fields)
             raise ApiError(500, "", f"map: map[{shown}] does not contain declared merge key: {key}")
         _merge_element(result, change, key, schema["items"])
     return result

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from delivery.lab.apiserver.canonical import canonical
+from delivery.lab.apiserver.canonical import canonical, json_type
 from delivery.lab.apiserver.kinds import Resource
 from delivery.lab.apiserver.models import object_meta
 from delivery.lab.apiserver.schema import defaulted, pruned
@@ -57,24 +57,40 @@ def identified(document: Any, resource: Resource) -> Json:
     unreadable = f'{kind} in version "{resource.version}" cannot be handled as a {kind}: '
     if not isinstance(document, dict):
         raise bad_request(f"{unreadable}expected an object")
-    found_version, found_kind = document.get("apiVersion"), document.get("kind")
-    if resource.custom and not found_kind:
-        raise bad_request(f"{unreadable}unmarshalerDecoder: Object 'Kind' is missing in the body")
+    metadata = _metadata_of(document, unreadable)
+    found_version, found_kind = document.get("apiVersion") or "", document.get("kind") or ""
     if not resource.custom and (found_version or version, found_kind or kind) != (version, kind):
         found = (found_version or version).rpartition("/")[2]
-        raise bad_request(
-            f'{found_kind or kind} in version "{found}" cannot be handled as a {kind}: unknown conversion'
-        )
-    if found_version not in {None, "", version}:
+        said = f'{found_kind or kind} in version "{found}" cannot be handled as a {kind}'
+        raise bad_request(f"{said}: unknown conversion")
+    if resource.custom and not found_kind:
+        raise bad_request(f"{unreadable}unmarshalerDecoder: Object 'Kind' is missing in the body")
+    if found_version not in {"", version}:
         raise bad_request(
             f"the API version in the data ({found_version}) does not match the expected API version ({version})"
         )
-    if found_kind not in {None, "", kind}:
-        name = (document.get("metadata") or {}).get("name", "")
-        raise invalid(resource.group, found_kind, name, [invalid_value("kind", found_kind, f"must be {kind}")])
-    if not isinstance(document.get("metadata", {}), dict | None):
+    if found_kind not in {"", kind}:
+        errors = [invalid_value("kind", found_kind, f"must be {kind}")]
+        raise invalid(resource.group, found_kind, metadata.get("name") or "", errors)
+    return {**document, "apiVersion": version, "kind": kind, "metadata": metadata}
+
+
+_TEXTS = ("name", "namespace", "generateName", "uid", "resourceVersion")
+
+
+def _metadata_of(document: Json, unreadable: str) -> Json:
+    """The document's metadata, once what identifies an object is known to be text."""
+    metadata = document.get("metadata")
+    if metadata is None:
+        metadata = {}
+    if not isinstance(metadata, dict):
         raise bad_request(f"{unreadable}metadata: expected an object")
-    return {**document, "apiVersion": version, "kind": kind}
+    named = [(name, document.get(name)) for name in ("apiVersion", "kind")]
+    named += [(f"metadata.{name}", metadata.get(name)) for name in _TEXTS]
+    for path, value in named:
+        if not isinstance(value, str | None):
+            raise bad_request(f"{unreadable}{path}: expected text, not {json_type(value)}")
+    return metadata
 
 
 def trimmed(document: Json, resource: Resource, options: WriteOptions) -> Json:
