@@ -49,7 +49,7 @@ def watched(kinds: list[ReleaseSettings], rounds: list[list[ReleaseTick | None]]
     return judge
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(streams(), st.permutations(range(len(KINDS))))
 def test_the_order_of_releases_does_not_matter(rounds: list[list[ReleaseTick | None]], order: list[int]) -> None:
     straight = watched(list(KINDS), rounds)
@@ -61,7 +61,7 @@ def test_the_order_of_releases_does_not_matter(rounds: list[list[ReleaseTick | N
         assert (one.verdict, one.quality) == (other.verdict, other.quality)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(streams(), st.integers(0, 4))
 def test_resuming_anywhere_is_bit_equal(rounds: list[list[ReleaseTick | None]], stop: int) -> None:
     first = watched(list(KINDS), rounds[:stop])
@@ -73,7 +73,7 @@ def test_resuming_anywhere_is_bit_equal(rounds: list[list[ReleaseTick | None]], 
     assert resumed.judge([0] * len(KINDS)) == straight.judge([0] * len(KINDS))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(streams())
 def test_every_judgement_is_finite_and_json(rounds: list[list[ReleaseTick | None]]) -> None:
     for judgement in watched(list(KINDS), rounds).judge([0] * len(KINDS)):

@@ -18,7 +18,7 @@ def expectation(n_c: int, n_s: int, true_c: float, true_s: float, **bet: float) 
     return float((law * np.exp(bernoulli_log_evidence(n_c, e_c, n_s, e_s, **bet))).sum())
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     counts,
     counts,
@@ -39,7 +39,7 @@ def test_rollback_evidence_expects_at_most_one_anywhere_within_tolerance(
     assert expectation(n_c, n_s, true_c, true_s, p_c=p_c, p_s=guess, rho=rho, delta=delta) <= 1 + 1e-9
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     counts,
     counts,

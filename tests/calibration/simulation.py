@@ -31,20 +31,20 @@ def error_runs(
     *,
     stable: Rates,
     canary: Rates,
-    share: Floats | float,
+    share: Rates | Floats | float,
     requests: float = 200.0,
     tick: float = 2.0,
     seconds: float,
     seed: int,
 ) -> Crossings:
-    """Poisson requests, binomial errors; the rates are functions of time, the share is the canary's part."""
+    """Poisson requests, binomial errors; the rates are functions of time, the share, the canary's part, may be one."""
     rng = np.random.default_rng(seed)
     evidence = ErrorEvidence.nothing_yet(ErrorNulls.of([settings] * releases))
     rolled_back = np.full(releases, np.inf)
     advanced = np.full((releases, len(settings.advance_tolerances)), np.inf)
     for t in np.arange(1, round(seconds / tick) + 1) * tick:
-        n_c = rng.poisson(requests * tick * np.broadcast_to(share, releases))
-        n_s = rng.poisson(requests * tick * (1 - np.broadcast_to(share, releases)))
+        part = np.broadcast_to(share(t) if callable(share) else share, releases)
+        n_c, n_s = rng.poisson(requests * tick * part), rng.poisson(requests * tick * (1 - part))
         e_c, e_s = rng.binomial(n_c, canary(t)), rng.binomial(n_s, stable(t))
         now = np.full(releases, t)
         evidence.observe(tick_of(now, n_s, e_s, n_c, e_c), now - tick)

@@ -102,6 +102,35 @@ def test_an_onset_after_fifteen_healthy_minutes_is_found_as_if_it_had_been_sough
     assert (runs.rolled_back <= 900).sum() <= most_expected(400, 0.01)
 
 
+@pytest.mark.parametrize(("settings", "seed"), [(RATIO_ONLY, 65), (DEFAULT, 66)])
+def test_steps_and_a_base_rate_that_quadruples_do_not_fake_a_regression(settings: ReleaseSettings, seed: int) -> None:
+    """Pooled over the ramp the canary looks far worse: its traffic came while everybody failed more (Simpson)."""
+    margin = settings.error_tolerance
+
+    def stable(t: float) -> float:
+        return 0.02 if t > 400 else 0.005
+
+    runs = error_runs(
+        1000,
+        settings,
+        stable=stable,
+        canary=lambda t: (1 + margin.relative) * stable(t) + margin.absolute,
+        share=lambda t: 0.05 if t <= 200 else 0.2 if t <= 400 else 0.5,
+        requests=100,
+        tick=10,
+        seconds=1000,
+        seed=seed,
+    )
+    assert np.isfinite(runs.rolled_back).sum() <= most_expected(1000, 0.01)
+
+
+def test_error_free_arms_advance_and_never_roll_back() -> None:
+    settings = ReleaseSettings(advance_tolerances=STEPS)
+    runs = error_runs(50, settings, stable=lambda _: 0.0, canary=lambda _: 0.0, share=0.05, seconds=120, seed=67)
+    assert np.isinf(runs.rolled_back).all()
+    assert np.isfinite(runs.advanced[:, 0]).all()
+
+
 STEPS = (Tolerance(0.01, 1.25), Tolerance(0.004, 0.5), Tolerance(0.002, 0.25))
 
 
