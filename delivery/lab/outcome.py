@@ -67,7 +67,7 @@ def outcome_of(
     return Outcome(
         scenario=scenario,
         phase=status.phase.value,
-        verdict=status.verdict or "Inconclusive",
+        verdict=_verdict(status.verdict),
         reason=f"{status.reason}: {status.message}",
         time_to_decision_s=_since(changed_at, decided_at(subject)),
         time_to_first_weight_s=next((t for t, weight in seen if weight > 0), None),
@@ -91,6 +91,11 @@ def decided_at(release: Release) -> float | None:
     """When it was settled what becomes of the Release: promote, roll back or pause."""
     settled = {"Promoting", "RollingBack", "Paused", "Failed"}
     return next((line.at for line in release.status.history if line.phase.value in settled), None)
+
+
+def _verdict(last: str) -> str:
+    """A run that ends before the evidence settles anything is inconclusive, never a pass."""
+    return "Inconclusive" if last in {"", "Undecided"} else last
 
 
 def _since(start: float, at: float | None) -> float | None:
