@@ -17,7 +17,7 @@ from delivery.cluster.kinds import CUSTOM_RESOURCE_DEFINITION, Kind
 from delivery.errors import AlreadyExists, InvalidSpec, Unavailable
 from delivery.lab.envtest import start_controllers, start_real
 from delivery.lab.process import Process
-from delivery.lab.readiness import answers
+from delivery.lab.readiness import answers, stop_with
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the CRDs of a mesh are long, libyaml is ten times faster
 READY_WITHIN_S = 30.0
@@ -149,5 +149,5 @@ def _start_neighbours(stack: ExitStack, plane: ControlPlane, *flags: str) -> Pro
 def _start_module(stack: ExitStack, folder: Path, module: str, arguments: list[str]) -> Process:
     name = module.rpartition(".")[2]
     process = Process(name, [sys.executable, "-m", module, *arguments], folder / f"{name}.log")
-    stack.callback(process.stop, grace_s=2.0)
+    stop_with(stack, process, grace_s=2.0)
     return process

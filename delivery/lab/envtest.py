@@ -13,7 +13,7 @@ from pathlib import Path
 
 from delivery.errors import InvalidSpec
 from delivery.lab.process import Process, free_port
-from delivery.lab.readiness import answers, retrying_ports, write_kubeconfig, write_private
+from delivery.lab.readiness import answers, retrying_ports, stop_with, write_kubeconfig, write_private
 
 CONTROLLERS = "deployment,replicaset,endpoint,endpointslice,garbagecollector,namespace,serviceaccount,job,disruption"
 READY_WITHIN_S = 60.0
@@ -38,13 +38,13 @@ def start_real(stack: ExitStack, folder: Path, assets: Path) -> RealPlane:
     for program in ("etcd", "kube-apiserver"):
         if not (assets / program).is_file():
             raise InvalidSpec(f"KUBEBUILDER_ASSETS: {assets} has no {program}; name a folder with the envtest binaries")
-    etcd_url = retrying_ports(lambda: _start_etcd(stack, folder, assets))
-    return retrying_ports(lambda: _start_apiserver(stack, folder, assets, etcd_url))
+    etcd_url = retrying_ports(stack, lambda own: _start_etcd(own, folder, assets))
+    return retrying_ports(stack, lambda own: _start_apiserver(own, folder, assets, etcd_url))
 
 
 def start_controllers(stack: ExitStack, plane: RealPlane, assets: Path) -> Process:
     """Starts kube-controller-manager against `plane` with the controllers a release needs."""
-    return retrying_ports(lambda: _start_controller_manager(stack, plane, assets))
+    return retrying_ports(stack, lambda own: _start_controller_manager(own, plane, assets))
 
 
 def _start_etcd(stack: ExitStack, folder: Path, assets: Path) -> str:
@@ -136,5 +136,5 @@ def _without_insecure_port(program: Path) -> list[str]:
 def _start(stack: ExitStack, folder: Path, command: list[str]) -> Process:
     name = Path(command[0]).name
     process = Process(name, command, folder / f"{name}.log")
-    stack.callback(process.stop, grace_s=1.0)  # nothing in it is worth a slow goodbye: the data is thrown away
+    stop_with(stack, process, grace_s=1.0)  # nothing in it is worth a slow goodbye: the data is thrown away
     return process

@@ -1,4 +1,4 @@
-"""Whether a program of the lab serves yet, and how a client reaches it: probes and kubeconfig files."""
+"""From a started program of the lab to one that serves: probes, ports that were taken, kubeconfig files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
 
-from delivery.lab.process import ProcessFailed
+from delivery.lab.process import Process, ProcessFailed
 
 Started = TypeVar("Started")
 
@@ -64,15 +65,35 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def retrying_ports(start: Callable[[], Started], attempts: int = 4) -> Started:
+def retrying_ports(stack: ExitStack, start: Callable[[ExitStack], Started], attempts: int = 4) -> Started:
     """Runs `start`, which picks free ports, again when another program took one of them in between.
 
+    What `start` puts on the stack it is given ends with a failed attempt at once, and with `stack` otherwise.
     Raises the last ProcessFailed when the cause is another one or the attempts are used up.
     """
     for _ in range(attempts - 1):
         try:
-            return start()
+            return _attempt(stack, start)
         except ProcessFailed as problem:
             if not any(sign in str(problem) for sign in BIND_FAILURES):
                 raise
-    return start()
+    return _attempt(stack, start)
+
+
+def _attempt(stack: ExitStack, start: Callable[[ExitStack], Started]) -> Started:
+    with ExitStack() as own:
+        started = start(own)
+        stack.push(own.pop_all())
+        return started
+
+
+def stop_with(stack: ExitStack, process: Process, grace_s: float) -> None:
+    """Stops `process` when `stack` unwinds; raises ProcessFailed there when it had ended by itself before."""
+
+    def leave(raised: type[BaseException] | None, _value: object, _trace: object) -> None:
+        ended_early = not process.running
+        process.stop(grace_s)
+        if ended_early and raised is None:  # an error on its way out is nearer to the cause
+            raise ProcessFailed(f"{process.name} ended early with code {process.exit_code}: {process.log_tail()}")
+
+    stack.push(leave)
