@@ -126,7 +126,8 @@ def applied(
         _refuse_conflicts(others, differing)
     merged = _merged(live, config, schema) if live else copy.deepcopy(config)
     owned_elsewhere = frozenset().union(*(entry.fields for entry in others))
-    merged = _without(merged, previous - wanted.keys() - owned_elsewhere, owned_elsewhere, schema)
+    kept_fields = owned_elsewhere | wanted.keys()
+    merged = _without(merged, previous - kept_fields, kept_fields, schema)
     kept = [Entry(entry.manager, entry.time, entry.fields - differing) for entry in others]
     time = next((e.time for e in entries if e.manager == manager and e.fields == frozenset(wanted)), now)
     return Applied(merged, (*kept, Entry(manager, time, frozenset(wanted))))
@@ -185,7 +186,7 @@ def _merged_elements(live: list[Any], config: list[Any], schema: Json) -> list[A
 
 
 def _without(value: Any, gone: FieldSet, kept: FieldSet, schema: Json) -> Any:
-    """`value` less the fields `gone`; what holds a field somebody else keeps stays as its container."""
+    """`value` less the fields `gone`; what holds a field that is kept stays as its container."""
     holding = {path[:length] for path in kept for length in range(1, len(path))}
     for path in sorted(gone - holding, key=len):
         value = _removed(value, path, schema)

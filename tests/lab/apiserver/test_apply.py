@@ -114,6 +114,17 @@ def test_an_update_takes_ownership_of_what_it_changes() -> None:
         apply(obj, document(2, labels={"a": "b"}), "alice")
 
 
+def test_who_takes_over_an_update_applies_without_losing_what_it_still_applies() -> None:
+    """What kubectl does to move from client-side to server-side apply: the Update entry becomes an Apply entry."""
+    config = document(2, containers=[{"name": "app", "image": "1"}], labels={"a": "b"})
+    obj = recorded_update(None, config, SCHEMA, manager("kubectl", "Update"), NOW)
+    (entry,) = obj["metadata"]["managedFields"]
+    taken = {**obj, "metadata": {**obj["metadata"], "managedFields": [{**entry, "operation": "Apply"}]}}
+    again = apply(taken, config, "kubectl")
+    assert again["spec"] == config["spec"]
+    assert again["metadata"]["labels"] == {"a": "b"}
+
+
 def test_an_update_that_changes_nothing_records_nothing() -> None:
     obj = apply(None, document(2), "alice")
     assert recorded_update(obj, obj, SCHEMA, manager("kubectl", "Update"), NOW) == obj
