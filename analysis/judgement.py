@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.latency_evidence import Brackets
 from analysis.outlook import wait_for
 from analysis.proportion import Floats, Rows
 from analysis.quality import Finding, findings
@@ -66,9 +67,19 @@ def judgements(evidence: Evidence, settings: Sequence[ReleaseSettings], asked: R
     weighed = weigh(evidence, asked)
     waits = wait_for(evidence, settings, asked, weighed.rollback, weighed.advance).tolist()
     ratios = np.stack(ratio_interval(evidence.ratio, INTERVAL_RISK), axis=1).tolist()
-    totals, found = evidence.totals.tolist(), findings(evidence)
+    totals, found, quantiles = evidence.totals.tolist(), findings(evidence), evidence.latency.quantiles()
     return [
-        _judgement(release, evidence, index, weighed, totals[index], ratios[index], waits[index], found[index])
+        _judgement(
+            release,
+            evidence,
+            index,
+            weighed,
+            totals[index],
+            ratios[index],
+            waits[index],
+            found[index],
+            quantiles[index],
+        )
         for index, release in enumerate(settings)
     ]
 
@@ -82,6 +93,7 @@ def _judgement(
     ratio: list[float],
     wait: float,
     found: tuple[Finding, ...],
+    quantiles: Brackets,
 ) -> Judgement:
     rollback, advance = float(weighed.rollback[index]), float(weighed.advance[index])
     errors, latency = float(weighed.errors[index]), float(weighed.latency[index])
@@ -89,7 +101,6 @@ def _judgement(
     decisive = rollback if verdict is Verdict.ROLL_BACK else advance
     n_s, e_s, n_c, e_c = totals
     metrics = {"errors": _error_detail(errors, advance, totals, ratio)}
-    quantiles = evidence.latency.quantiles(index) if settings.judge_latency else {}
     if settings.judge_latency:
         metrics["latency"] = {"log_evidence_rollback": latency, "quantiles": quantiles}
     sentence = explain(

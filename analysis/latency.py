@@ -17,8 +17,11 @@ SLOWEST = (0.4, 0.9, 2.0)
 Z90 = float(ndtri(0.9))
 ALTERNATIVES = len(SHIFT) + len(UPPER) + len(SLOWEST)
 SMOOTHING = 0.5
-PROJECTION_STEPS = 3
+# One step of expectation-maximisation; more changed no delay that was measured.
+PROJECTION_STEPS = 1
 LARGEST_STAKE = 0.99
+# Releases at a time: what they need fits a processor cache.
+BLOCK = 256
 
 
 def tilted(stable: Floats) -> Floats:
@@ -48,6 +51,14 @@ def latency_log_evidence(canary: Floats, stable: Floats, earlier: Floats, bounds
     rests on how requests lie within buckets (see `slowing`). Zero where either arm has no requests or nothing
     is known of stable.
     """
+    gain = np.empty((canary.shape[0], ALTERNATIVES))
+    for start in range(0, canary.shape[0], BLOCK):
+        part = slice(start, start + BLOCK)
+        gain[part] = _block_log_evidence(canary[part], stable[part], earlier[part], bounds, slower)
+    return gain
+
+
+def _block_log_evidence(canary: Floats, stable: Floats, earlier: Floats, bounds: Floats, slower: float) -> Floats:
     n_c, n_s = canary.sum(axis=1), stable.sum(axis=1)
     usable = (n_c > 0) & (n_s > 0) & (earlier.sum(axis=1) > 0)
     odds = np.where(usable, n_c, 1.0) / np.where(usable, n_s, 1.0)

@@ -21,6 +21,7 @@ WEIGHTS = np.full(ALTERNATIVES, 1.0 / ALTERNATIVES)
 MEMORY = 600.0
 FEWEST_BOUNDS = 3
 INTERVAL_RISK = 0.05
+Brackets = dict[str, dict[str, list[float | None]]]
 EARLIER, STABLE, CANARY = 0, 1, 2
 
 
@@ -72,19 +73,23 @@ class LatencyEvidence:
         """
         return np.where(self.judged, ONSET.log_total(self.bets, WEIGHTS, t), 0.0)
 
-    def quantiles(self, row: int) -> dict[str, Any]:
-        """The bucket interval of each quantile and arm of one release, milliseconds; None for an end that is
-        not known.
+    def quantiles(self) -> list[Brackets]:
+        """Per release the bucket interval of each quantile and arm, milliseconds; None for an end that is not known.
+
+        Empty where latency is not judged or no histogram came.
         """
-        bounds = np.array(self.bounds[row])
-        if bounds.size == 0:
-            return {}
-        cells = self.cells[row, [STABLE, CANARY], : bounds.size]
-        found: dict[str, Any] = {}
-        for quantile in QUANTILES:
-            low, high = bracket(cells, bounds, quantile, INTERVAL_RISK)
-            ends = [[float(a), float(b) if np.isfinite(b) else None] for a, b in zip(low, high, strict=True)]
-            found[f"p{round(100 * quantile)}"] = {"stable_ms": ends[0], "canary_ms": ends[1]}
+        found: list[Brackets] = [{} for _ in self.bounds]
+        alike: dict[tuple[float, ...], list[int]] = {}
+        for row in np.flatnonzero(self.judged).tolist():
+            alike.setdefault(self.bounds[row], []).append(row)
+        alike.pop((), None)
+        for bounds, rows in alike.items():
+            for quantile in QUANTILES:
+                for arm, name in ((STABLE, "stable_ms"), (CANARY, "canary_ms")):
+                    low, high = bracket(self.cells[rows, arm, : len(bounds)], np.array(bounds), quantile, INTERVAL_RISK)
+                    for row, one, other in zip(rows, low.tolist(), high.tolist(), strict=True):
+                        ends = [one, other if np.isfinite(other) else None]
+                        found[row].setdefault(f"p{round(100 * quantile)}", {})[name] = ends
         return found
 
     def _aligned(self, tick: LatencyCounts) -> Iterator[tuple[tuple[float, ...], Rows, Floats, Floats]]:
