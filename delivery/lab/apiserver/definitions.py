@@ -8,6 +8,7 @@ from delivery.lab.apiserver.jsonpath import compiled
 from delivery.lab.apiserver.kinds import Column, Names, Resource, Rules, ScalePaths
 from delivery.lab.apiserver.metadata import name_errors
 from delivery.lab.apiserver.models import with_metadata
+from delivery.lab.apiserver.schema import defaulted, pruned
 from delivery.lab.apiserver.status import FieldError, Json, duplicate, invalid_value, required, unsupported
 from delivery.lab.apiserver.structural import structural_errors
 
@@ -156,7 +157,19 @@ def _resource(spec: Json, version: Json, storing: str) -> Resource:
         scale=_scale(subresources.get("scale")),
         custom=True,
         columns=_columns(version.get("additionalPrinterColumns")),
+        encode=None if version["name"] == storing else _as_version(schema),
     )
+
+
+def _as_version(schema: Json) -> Callable[[Json], Json]:
+    """Stored objects as a version other than the stored one shows them: only its fields, with its defaults."""
+
+    def encode(obj: Json) -> Json:
+        content = {name: value for name, value in obj.items() if name != "metadata"}
+        fitting: Json = defaulted(pruned(content, schema, lambda _: None, root=True), schema)
+        return {**fitting, "metadata": obj["metadata"]}
+
+    return encode
 
 
 def _content(*, without_status: bool) -> Callable[[Json], Any]:

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 from delivery.lab.apiserver import addresses, definitions
 from delivery.lab.apiserver.apply import Manager, applied, recorded_update, with_entries
+from delivery.lab.apiserver.carrying import SERVER_WRITTEN, raise_generation, restricted
 from delivery.lab.apiserver.kinds import Registry, Resource
 from delivery.lab.apiserver.metadata import metadata_errors, metadata_update_errors
 from delivery.lab.apiserver.models import object_meta
-from delivery.lab.apiserver.reading import WriteOptions, completed, field_names, identified, trimmed
+from delivery.lab.apiserver.reading import WriteOptions, completed, identified, trimmed
 from delivery.lab.apiserver.schema import violations
 from delivery.lab.apiserver.status import (
     ApiError,
@@ -31,7 +32,6 @@ from delivery.lab.apiserver.store import ObjectKey, Store
 Change = Callable[[Json], Json]
 NAMESPACES = ("", "namespaces")
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-_SERVER_WRITTEN = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
 def timestamp(moment: datetime) -> str:
@@ -105,7 +105,7 @@ class Objects:
 
     def _born(self, resource: Resource, namespace: str, obj: Json) -> Json:
         """The object with the metadata only the server writes, and the status it starts with."""
-        metadata = {k: v for k, v in obj["metadata"].items() if k not in {*_SERVER_WRITTEN, "resourceVersion"}}
+        metadata = {k: v for k, v in obj["metadata"].items() if k not in {*SERVER_WRITTEN, "resourceVersion"}}
         metadata.pop("managedFields", None)
         metadata.pop("selfLink", None)
         if not metadata.get("name") and metadata.get("generateName"):
@@ -259,14 +259,14 @@ class Objects:
         given = new["metadata"].get("resourceVersion")
         if given and given not in {"0", old["metadata"]["resourceVersion"]}:
             raise modified_since(resource.group, resource.plural, key[1])
-        new = completed(self._restricted(resource, new, old, subresource), resource)
+        new = completed(restricted(resource, new, old, subresource), resource)
         if resource.storage == ("", "services"):
             addresses.carried_over(new, old)
         errors = metadata_errors(new["metadata"], resource.rules.name_rule)
         errors += metadata_update_errors(new["metadata"], old["metadata"])
         self._refuse(resource, new, errors)
         self._refuse(resource, new, self._update_errors(resource, new, old, subresource))
-        self._raise_generation(resource, new, old)
+        raise_generation(resource, new, old)
         if manager is not None:
             new = self._owned(resource, new, old, manager)
         return self._write(resource, key, new, old, options)
@@ -282,43 +282,6 @@ class Objects:
             # Whoever writes managedFields outright (kubectl does, to take over its own older entries) is believed.
             base = {**old, "metadata": {**old["metadata"], "managedFields": [entry for entry in given if entry]}}
         return recorded_update(base, new, self._schema(resource), manager, self.now())
-
-    def _restricted(self, resource: Resource, new: Json, old: Json, subresource: str) -> Json:
-        """`new` with everything put back that this kind of request may not change."""
-        metadata = dict(new["metadata"])
-        kept = old["metadata"]
-        for name in (*_SERVER_WRITTEN, "namespace", "resourceVersion"):
-            if name in kept and (name in {"generation", "resourceVersion"} or not metadata.get(name)):
-                metadata[name] = kept[name]
-        metadata.pop("selfLink", None)
-        if subresource == "status":
-            return self._status_only(resource, {**new, "metadata": metadata}, old)
-        if resource.has_status:
-            new = {name: value for name, value in new.items() if name != "status"}
-            if "status" in old:
-                new["status"] = old["status"]
-        return {**new, "metadata": metadata}
-
-    def _status_only(self, resource: Resource, new: Json, old: Json) -> Json:
-        metadata = new["metadata"]
-        if resource.custom:
-            metadata = dict(old["metadata"])
-        elif resource.rules.status_keeps_labels:
-            metadata = {name: value for name, value in metadata.items() if name != "labels"}
-            if "labels" in old["metadata"]:
-                metadata["labels"] = old["metadata"]["labels"]
-        content = {name: old[name] for name in field_names(old)}
-        identity = {"apiVersion": old["apiVersion"], "kind": old["kind"], "metadata": metadata}
-        status = {"status": new["status"]} if "status" in new else {}
-        return {**identity, **content, **status}
-
-    def _raise_generation(self, resource: Resource, new: Json, old: Json) -> None:
-        generation_of = resource.rules.generation_of
-        if generation_of is None:
-            return
-        before = old["metadata"].get("generation", 1)
-        changed = generation_of(completed(new, resource)) != generation_of(old)
-        new["metadata"]["generation"] = before + 1 if changed else before
 
     def _write(self, resource: Resource, key: ObjectKey, new: Json, old: Json, options: WriteOptions) -> Json:
         if new == old:

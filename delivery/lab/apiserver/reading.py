@@ -1,7 +1,6 @@
 """From a request's document to an object in stored form: identity checks, pruning, defaults, strictness."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,8 +136,3 @@ def _copied(value: Any) -> Any:
     if isinstance(value, list):
         return [_copied(item) for item in value]
     return value
-
-
-def field_names(obj: Json) -> Iterator[str]:
-    """Names of the fields of an object that are neither identity nor metadata nor status."""
-    return (name for name in obj if name not in {"apiVersion", "kind", "metadata", "status"})

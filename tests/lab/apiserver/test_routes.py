@@ -1,5 +1,6 @@
 """Requests end to end through the application: reads, writes, lists, watches, and what is served where."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -176,14 +177,31 @@ def test_apply_says_who_and_creates_or_updates(widgets: Direct) -> None:
     assert (again.code, again.body["metadata"]["generation"]) == (200, 1)
 
 
+def test_status_is_applied_apart_and_owned_apart(widgets: Direct) -> None:
+    path = f"{WIDGETS}/one"
+    widgets("PATCH", f"{path}?fieldManager=user", widget(), APPLY).ok()
+    status = {"apiVersion": "test.dev/v1", "kind": "Widget", "metadata": {"name": "one"}, "status": {"phase": "Go"}}
+    after = widgets("PATCH", f"{path}/status?fieldManager=controller", status, APPLY).ok()
+    assert (after["spec"]["size"], after["status"]) == (1, {"phase": "Go"})
+    entries = {entry["manager"]: entry for entry in after["metadata"]["managedFields"]}
+    assert entries["controller"]["subresource"] == "status"
+    assert entries["controller"]["fieldsV1"] == {"f:status": {"f:phase": {}}}
+    widgets("PATCH", f"{path}?fieldManager=user", widget(), APPLY).ok()
+    assert widgets("GET", path).ok()["status"] == {"phase": "Go"}
+
+
 def test_two_versions_of_a_custom_kind_share_their_objects(direct: Direct) -> None:
     definition = widget_definition()
-    older = {**definition["spec"]["versions"][0], "name": "v1beta1", "storage": False}
+    older = {**copy.deepcopy(definition["spec"]["versions"][0]), "name": "v1beta1", "storage": False}
+    properties = older["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    del properties["colour"]
+    properties["shape"] = {"type": "string", "default": "round"}
     definition["spec"]["versions"].append(older)
     direct("POST", DEFINITIONS, definition).ok()
     direct("POST", WIDGETS, widget()).ok()
     read = direct("GET", WIDGETS.replace("/v1/", "/v1beta1/") + "/one").ok()
-    assert read["apiVersion"] == "test.dev/v1beta1"
+    assert (read["apiVersion"], read["spec"]) == ("test.dev/v1beta1", {"size": 1, "shape": "round"})
+    assert direct("GET", f"{WIDGETS}/one").ok()["spec"] == {"size": 1, "colour": "red"}
     listed = direct("GET", WIDGETS.replace("/v1/", "/v1beta1/")).ok()
     assert (listed["apiVersion"], listed["items"][0]["apiVersion"]) == ("test.dev/v1beta1", "test.dev/v1beta1")
 
