@@ -68,6 +68,9 @@ class Loop:
             self._failed(key, problem, problem.after)
         except (HeadgateError, ValueError) as problem:
             self._failed(key, problem, None)
+        except Exception as mistake:  # ours; the other objects must not wait for its repair
+            self._log.exception("pass broke", object="/".join(key))
+            self._failed(key, mistake, None)
         else:
             self._races.pop(key, None)
             self._queue.forget(key)
