@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.latency_evidence import Brackets
 from analysis.outlook import wait_for
-from analysis.proportion import Floats, Rows
+from analysis.proportion import Rows
 from analysis.quality import Finding, findings
 from analysis.ratio_interval import ratio_interval
 from analysis.reason import explain
@@ -42,109 +42,86 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
-    """All evidence of R releases, (R,) each: the metrics' own, and the roll-back total of one risk budget."""
+class _Facts:
+    """What one release is judged by: log evidence of each metric and in all, and the estimates beside it."""
 
-    errors: Floats
-    latency: Floats
-    rollback: Floats
-    advance: Floats
-
-
-def weigh(evidence: Evidence, asked: Rows) -> Weighed:
-    """Roll-back evidence is the mean over the judged metrics, so one dead-sure metric suffices and the risk
-    is spent once.
-    """
-    t, judged = evidence.t, evidence.latency.judged
-    errors, latency = evidence.errors.log_rollback(t), evidence.latency.log_rollback(t)
-    both = np.logaddexp(errors, latency) - np.log(2.0)
-    advance = evidence.errors.log_advance(t)[np.arange(asked.size), asked]
-    return Weighed(errors, latency, np.where(judged, both, errors), advance)
+    errors: float
+    latency: float
+    rollback: float
+    advance: float
+    totals: list[float]
+    ratio: list[float]
+    wait: float
+    found: tuple[Finding, ...]
+    quantiles: Brackets
 
 
 def judgements(evidence: Evidence, settings: Sequence[ReleaseSettings], asked: Rows) -> list[Judgement]:
-    """One judgement a release; `asked` (R,) are steps that exist."""
-    weighed = weigh(evidence, asked)
-    waits = wait_for(evidence, settings, asked, weighed.rollback, weighed.advance).tolist()
-    ratios = np.stack(ratio_interval(evidence.ratio, INTERVAL_RISK), axis=1).tolist()
-    totals, found, quantiles = evidence.totals.tolist(), findings(evidence), evidence.latency.quantiles()
-    return [
-        _judgement(
-            release,
-            evidence,
-            index,
-            weighed,
-            totals[index],
-            ratios[index],
-            waits[index],
-            found[index],
-            quantiles[index],
-        )
-        for index, release in enumerate(settings)
-    ]
+    """One judgement a release; `asked` (R,) are steps that exist.
+
+    Roll-back evidence is the mean over the judged metrics: one dead-sure metric suffices and the risk is spent once.
+    """
+    t = evidence.t
+    errors, latency = evidence.errors.log_rollback(t), evidence.latency.log_rollback(t)
+    rollback = np.where(evidence.latency.judged, np.logaddexp(errors, latency) - np.log(2.0), errors)
+    advance = evidence.errors.log_advance(t)[np.arange(asked.size), asked]
+    columns = zip(
+        *(column.tolist() for column in (errors, latency, rollback, advance, evidence.totals)),
+        np.stack(ratio_interval(evidence.ratio, INTERVAL_RISK), axis=1).tolist(),
+        wait_for(evidence, settings, asked, rollback, advance).tolist(),
+        findings(evidence),
+        evidence.latency.quantiles(),
+        strict=True,
+    )
+    return [_judgement(release, _Facts(*facts)) for release, facts in zip(settings, columns, strict=True)]
 
 
-def _judgement(
-    settings: ReleaseSettings,
-    evidence: Evidence,
-    index: int,
-    weighed: Weighed,
-    totals: list[float],
-    ratio: list[float],
-    wait: float,
-    found: tuple[Finding, ...],
-    quantiles: Brackets,
-) -> Judgement:
-    rollback, advance = float(weighed.rollback[index]), float(weighed.advance[index])
-    errors, latency = float(weighed.errors[index]), float(weighed.latency[index])
-    verdict, carried_by = _rule(settings, rollback, advance, errors, latency, withheld=bool(found))
-    decisive = rollback if verdict is Verdict.ROLL_BACK else advance
-    n_s, e_s, n_c, e_c = totals
-    metrics = {"errors": _error_detail(errors, advance, totals, ratio)}
+def _judgement(settings: ReleaseSettings, facts: _Facts) -> Judgement:
+    verdict, carried_by = _rule(settings, facts)
+    n_s, e_s, n_c, e_c = facts.totals
+    metrics = {"errors": _error_detail(facts)}
     if settings.judge_latency:
-        metrics["latency"] = {"log_evidence_rollback": latency, "quantiles": quantiles}
+        metrics["latency"] = {"log_evidence_rollback": facts.latency, "quantiles": facts.quantiles}
     sentence = explain(
         verdict,
         totals=(n_s, e_s, n_c, e_c),
-        log_evidence=decisive,
+        log_evidence=facts.rollback if verdict is Verdict.ROLL_BACK else facts.advance,
         carried_by=carried_by,
-        quantiles=quantiles,
-        wait=wait,
+        quantiles=facts.quantiles,
+        wait=facts.wait,
     )
     return Judgement(
         verdict=verdict,
-        reason=found[0].message if found and verdict is Verdict.UNDECIDED else sentence,
+        reason=facts.found[0].message if facts.found and verdict is Verdict.UNDECIDED else sentence,
         carried_by=carried_by,
-        log_evidence_rollback=rollback,
-        log_evidence_advance=advance,
+        log_evidence_rollback=facts.rollback,
+        log_evidence_advance=facts.advance,
         stable_requests=n_s,
         stable_errors=e_s,
         canary_requests=n_c,
         canary_errors=e_c,
         metrics=metrics,
-        seconds_to_decide=wait if verdict is Verdict.UNDECIDED and isfinite(wait) else None,
-        quality=found,
+        seconds_to_decide=facts.wait if verdict is Verdict.UNDECIDED and isfinite(facts.wait) else None,
+        quality=facts.found,
     )
 
 
-def _rule(
-    settings: ReleaseSettings, rollback: float, advance: float, errors: float, latency: float, *, withheld: bool
-) -> tuple[Verdict, str | None]:
+def _rule(settings: ReleaseSettings, facts: _Facts) -> tuple[Verdict, str | None]:
     """Rolling back goes before advancing; neither is undecided, and doubtful data never advances."""
-    if rollback >= -log(settings.wrong_rollback):
-        slower = settings.judge_latency and latency > errors
+    if facts.rollback >= -log(settings.wrong_rollback):
+        slower = settings.judge_latency and facts.latency > facts.errors
         return Verdict.ROLL_BACK, "latency" if slower else "errors"
-    if not withheld and advance >= -log(settings.wrong_advance):
+    if not facts.found and facts.advance >= -log(settings.wrong_advance):
         return Verdict.ADVANCE, "errors"
     return Verdict.UNDECIDED, None
 
 
-def _error_detail(rollback: float, advance: float, totals: list[float], ratio: list[float]) -> dict[str, Any]:
-    n_s, e_s, n_c, e_c = totals
-    lower, likeliest, upper = ratio
+def _error_detail(facts: _Facts) -> dict[str, Any]:
+    n_s, e_s, n_c, e_c = facts.totals
+    lower, likeliest, upper = facts.ratio
     return {
-        "log_evidence_rollback": rollback,
-        "log_evidence_advance": advance,
+        "log_evidence_rollback": facts.errors,
+        "log_evidence_advance": facts.advance,
         "stable_rate": e_s / n_s if n_s > 0 else None,
         "canary_rate": e_c / n_c if n_c > 0 else None,
         "ratio": likeliest if e_s + e_c > 0 else None,
