@@ -153,13 +153,14 @@ def test_every_release_ends_as_it_should_and_leaves_nothing(scenario: tuple[Scen
 
 def test_a_crash_at_any_point_changes_nothing_of_it(scenario: tuple[Scenario, list[Phase]]) -> None:
     make, expected = scenario
-    points = live(make()).points
-    for point in range(points):
-        world = make()
-        world.crash_at = point
+    crashing: list[World] = []
+    live(make(), crashed=crashing)
+    assert [world.crash_at for world in crashing] == list(range(len(crashing)))
+    assert len(crashing) > 10
+    for world in crashing:
         live(world)
-        assert outcomes(world) == expected, f"crash at {point} of {points}"
-        assert world.clean, f"crash at {point} of {points}"
+        assert outcomes(world) == expected, f"crash at {world.crash_at} of {len(crashing)}"
+        assert world.clean, f"crash at {world.crash_at} of {len(crashing)}"
 
 
 def test_a_good_release_climbs_the_steps_and_comes_back() -> None:

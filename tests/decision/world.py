@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -287,20 +287,37 @@ class World:
             return own + up > 0
         return (self.weight == 0 or up > 0) and (self.weight == 100 or self._pinned_up() > 0)
 
+    def fork(self) -> World:
+        """Another world that is just like this one and goes its own way."""
+        return replace(
+            self,
+            events=list(self.events),
+            sets={name: replace(pods) for name, pods in self.sets.items()},
+            canary=replace(self.canary) if self.canary else None,
+            records=list(self.records),
+            weights_seen=list(self.weights_seen),
+        )
+
     @property
     def clean(self) -> bool:
         """Nothing of ours is left but the pause."""
         return self.canary is None and self.pinned is None and self.weight is None
 
 
-def live(world: World, until: float = 900.0) -> World:
-    """Passes and time until nothing more is to do (or `until` seconds went by). A crash ends its pass only."""
+def live(world: World, until: float = 900.0, crashed: list[World] | None = None) -> World:
+    """Passes and time until nothing more is to do (or `until` seconds went by). A crash ends its pass only.
+
+    `crashed` collects, for every point where this life could have crashed, the world about to crash there.
+    """
     idle = 0
     while idle < 3 and world.now < NOW + until:
+        before = world.fork() if crashed is not None else None
         try:
             again = world.reconcile()
         except Crash:
             again = 0.25
+        if before is not None and crashed is not None:
+            crashed += [replace(before.fork(), crash_at=point) for point in range(before.points, world.points)]
         idle = idle + 1 if again is None and not world.events and world.active is None else 0
         world.pass_time(min(max(again if again is not None else 0.5, 0.5), 1.0))
     return world
