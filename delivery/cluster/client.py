@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,13 +17,16 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 from kubernetes.client import ApiClient
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from delivery.cluster.credentials import api_client, authorization
 from delivery.cluster.failures import error_from_answer
 from delivery.cluster.kinds import Kind
-from delivery.errors import Expired, NotFound, Unavailable
+from delivery.cluster.watch import Object, Watch
+from delivery.errors import NotFound, Retry, Unavailable
 
-Object = dict[str, Any]
+__all__ = ["JSON", "MERGE", "STRATEGIC", "Cluster", "Listing", "Object", "PatchType", "Watch", "WatchEvent"]
+
 PatchType = Literal[
     "application/merge-patch+json", "application/json-patch+json", "application/strategic-merge-patch+json"
 ]
@@ -33,6 +36,8 @@ STRATEGIC: PatchType = "application/strategic-merge-patch+json"
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
+READ_ATTEMPTS = 3
+LONGEST_WAIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +46,6 @@ class Listing:
 
     items: list[Object]
     resource_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class WatchEvent:
-    """`type` is ADDED, MODIFIED, DELETED or BOOKMARK."""
-
-    type: str
-    object: Object
-
-
-class Watch:
-    """A stream of changes. Iterating raises Expired on 410 and Unavailable when the stream breaks."""
-
-    def __init__(self, response: urllib3.BaseHTTPResponse, what: str) -> None:
-        self._response = response
-        self._what = what
-
-    def __iter__(self) -> Iterator[WatchEvent]:
-        try:
-            for line in _lines(self._response):
-                yield _event(json.loads(line), self._what)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as problem:
-            raise Unavailable(f"{self._what}: the stream broke ({problem})") from problem
-        finally:
-            self._response.close()
-
-    def close(self) -> None:
-        """Ends the stream, from any thread; a read that waits returns at once."""
-        with suppress(ValueError, RuntimeError):  # it had ended by itself
-            self._response.shutdown()
 
 
 class Cluster:
@@ -272,6 +247,28 @@ class Cluster:
         body: Any = None,
         content_type: str = "application/json",
     ) -> Object:
+        """One call and its whole answer. A read is tried again after a passing fault, and as late as it is told to;
+        a write is not: whether it happened is for the next pass to see."""
+        for attempt in Retrying(
+            retry=retry_if_exception_type(Retry),
+            stop=stop_after_attempt(READ_ATTEMPTS if method == "GET" else 1),
+            wait=_wait,
+            reraise=True,
+        ):
+            with attempt:
+                answer = self._call_once(method, path, query=query, body=body, content_type=content_type, what=what)
+        return answer
+
+    def _call_once(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        query: Mapping[str, object] | None,
+        body: Any,
+        content_type: str,
+    ) -> Object:
         response = self._send(method, path, query=query, body=body, content_type=content_type, what=what)
         with closing(response):
             try:
@@ -316,6 +313,15 @@ class Cluster:
         return response
 
 
+_backing_off = wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.1)
+
+
+def _wait(state: RetryCallState) -> float:
+    problem = state.outcome.exception() if state.outcome else None
+    told = problem.after if isinstance(problem, Retry) else None
+    return _backing_off(state) if told is None else min(told, LONGEST_WAIT_S)
+
+
 def _named(name: str, namespace: str | None) -> str:
     return f"{namespace}/{name}" if namespace else name
 
@@ -326,19 +332,3 @@ def _selector(labels: Mapping[str, str] | str) -> str:
 
 def _cause(problem: BaseException) -> str:
     return str(getattr(problem, "reason", None) or problem)
-
-
-def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    pending = b""
-    for chunk in response.stream(amt=None, decode_content=True):
-        *whole, pending = (pending + chunk).split(b"\n")
-        yield from (line for line in whole if line.strip())
-
-
-def _event(raw: Object, what: str) -> WatchEvent:
-    if raw["type"] != "ERROR":
-        return WatchEvent(raw["type"], raw["object"])
-    status = raw["object"]
-    if status.get("code") == 410:
-        raise Expired(f"{what}: {status.get('message', 'too old')}")
-    raise Unavailable(f"{what}: {status.get('message', 'the server ended it with an error')}")
