@@ -67,8 +67,11 @@ def _step(rollout: Rollout, snapshot: DeploymentSnapshot) -> Step:
     renumbered = numbered(rollout, rollout.new) if rollout.new else []
     if renumbered:
         return Step(tuple(renumbered), not held, collisions)
-    if held:
-        return Step((*resize(rollout), *(forgotten(rollout) if paused else [])), False, collisions)
+    resized = resize(rollout) if held else []
+    if paused:
+        return Step((*resized, *forgotten(rollout)), False, collisions)
+    if resized:
+        return Step(tuple(resized), False, collisions)
     return _roll(rollout, snapshot, collisions)
 
 

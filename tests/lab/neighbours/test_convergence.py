@@ -106,3 +106,14 @@ def test_pods_available_later_are_looked_at_again_then() -> None:
     world.now += 10
     assert world.replica_set_pass(name).wake_after_s is None
     assert world.objects[REPLICA_SET][name]["status"]["availableReplicas"] == 1
+
+
+def test_recreate_goes_on_when_it_was_scaled_with_two_versions_active() -> None:
+    world = World(replicas=3)
+    world.settle()
+    world.edit(template=pod_template("app:2"))
+    world.deployment_pass()
+    assert sorted(each["spec"]["replicas"] for each in world.all(REPLICA_SET)) == [1, 3]
+    world.edit(strategy={"type": "Recreate"}, replicas=2)
+    world.settle()
+    assert [pod["spec"]["containers"][0]["image"] for pod in world.all(POD)] == ["app:2"] * 2
