@@ -22,7 +22,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from delivery.cluster.credentials import api_client, authorization
 from delivery.cluster.failures import error_from_answer
 from delivery.cluster.kinds import Kind
-from delivery.cluster.watch import Object, Watch
+from delivery.cluster.watch import Object, Watch, WatchEvent
 from delivery.errors import NotFound, Retry, Unavailable
 
 __all__ = ["JSON", "MERGE", "STRATEGIC", "Cluster", "Listing", "Object", "PatchType", "Watch", "WatchEvent"]
