@@ -165,6 +165,14 @@ def test_namespace_comes_from_the_path_and_must_agree(wire: Wire, namespace: str
     )
 
 
+def test_a_label_of_null_is_an_empty_one(wire: Wire, namespace: str) -> None:
+    for path, body in (
+        (core(namespace, "configmaps"), config_map("one", labels={"a": None, "b": "c"})),
+        (widgets(namespace), widget("one", labels={"a": None, "b": "c"})),
+    ):
+        assert wire.create(path, body).ok()["metadata"]["labels"] == {"a": "", "b": "c"}
+
+
 def test_dry_run_answers_and_stores_nothing(wire: Wire, namespace: str) -> None:
     path = core(namespace, "configmaps")
     answer = wire.create(path, config_map("ghost"), dryRun="All")

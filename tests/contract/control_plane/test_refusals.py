@@ -93,6 +93,27 @@ def test_already_exists(wire: Wire, namespace: str) -> None:
             "Never",
             ("FieldValueNotSupported", "spec.template.spec.restartPolicy"),
         ),
+        (
+            ("spec", "template", "spec", "containers", 0, "ports", 0, "name"),
+            "UPPER",
+            ("FieldValueInvalid", "spec.template.spec.containers[0].ports[0].name"),
+        ),
+        (
+            ("spec", "template", "spec", "containers", 0, "readinessProbe"),
+            {"periodSeconds": 5},
+            ("FieldValueRequired", "spec.template.spec.containers[0].readinessProbe"),
+        ),
+        (
+            ("spec", "template", "spec", "containers", 0, "livenessProbe"),
+            {"httpGet": {"path": "/"}},
+            ("FieldValueInvalid", "spec.template.spec.containers[0].livenessProbe.httpGet.port"),
+        ),
+        (
+            ("spec", "strategy"),
+            {"rollingUpdate": {"maxSurge": "some%"}},
+            ("FieldValueInvalid", "spec.strategy.rollingUpdate.maxSurge"),
+        ),
+        (("metadata", "finalizers"), ["unqualified"], ("FieldValueInvalid", "metadata.finalizers[0]")),
     ],
 )
 def test_an_invalid_deployment_names_the_field(
@@ -125,6 +146,8 @@ def test_the_selector_of_a_deployment_is_immutable(wire: Wire, namespace: str) -
         (("spec", "ports", 0, "port"), 0, ("FieldValueInvalid", "spec.ports[0].port")),
         (("spec", "ports", 0, "targetPort"), "Not_A_Name", ("FieldValueInvalid", "spec.ports[0].targetPort")),
         (("spec", "type"), "Sideways", ("FieldValueNotSupported", "spec.type")),
+        (("spec", "type"), "ExternalName", ("FieldValueRequired", "spec.externalName")),
+        (("spec", "sessionAffinity"), "Sometimes", ("FieldValueNotSupported", "spec.sessionAffinity")),
         (("metadata", "name"), "Bad_Name", ("FieldValueInvalid", "metadata.name")),
     ],
 )
@@ -133,6 +156,21 @@ def test_an_invalid_service_names_the_field(
 ) -> None:
     answer = wire.create(core(namespace, "services"), _changed(service("bad"), *path, to=value))
     assert cause in answer.causes()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [("restartPolicy", "Sometimes", "FieldValueNotSupported"), ("nodeName", "Not A Name", "FieldValueInvalid")],
+)
+def test_an_invalid_pod_names_the_field(wire: Wire, namespace: str, field: str, value: str, reason: str) -> None:
+    body = _changed(pod("bad"), "spec", field, to=value)
+    assert (reason, f"spec.{field}") in wire.create(core(namespace, "pods"), body).causes()
+
+
+def test_an_invalid_object_is_refused_before_an_existing_one(wire: Wire, namespace: str) -> None:
+    wire.create(apps(namespace, "deployments"), deployment("one")).ok()
+    body = _changed(deployment("one"), "spec", "replicas", to=-1)
+    wire.create(apps(namespace, "deployments"), body).refused(422, "Invalid")
 
 
 def test_two_ports_need_names(wire: Wire, namespace: str) -> None:

@@ -31,6 +31,7 @@ def _created_spec(wire: Wire, namespace: str, **spec: Any) -> Any:
         ({"colour": "red", "name": "abc1"}, ("FieldValueInvalid", "spec.name")),
         ({"colour": "red", "name": "a"}, ("FieldValueInvalid", "spec.name")),
         ({"colour": "red", "enabled": "yes"}, ("FieldValueInvalid", "spec.enabled")),
+        ({"colour": 5}, ("FieldValueInvalid", "spec.colour")),
         ({"colour": "red", "port": 1.5}, ("FieldValueInvalid", "spec.port")),
         ({"colour": "red", "tags": []}, ("FieldValueInvalid", "spec.tags")),
         ({"colour": "red", "tags": [1]}, ("FieldValueInvalid", "spec.tags")),
