@@ -4,6 +4,7 @@ The real server decodes a body into Go structs and encodes those again. What tha
 reproduced here on plain data: unknown fields vanish, nulls and empty optional values are left out, wrong types refuse.
 """
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,11 @@ _KEPT_WHEN_EMPTY = frozenset(
     | {"storageClassName", "hostPath", "image", "imageID", "ip", "kind", "name", "apiVersion", "uid", "apiGroup"}
 )
 _KEPT_LISTS = frozenset({"addresses", "endpoints", "rules", "verbs", "items", "containers"})
+
+_EMPTY: dict[str, Any] = {"object": {}, "array": [], "integer": 0, "number": 0, "boolean": False}
+
+_WIDE = ("Seconds", "generation", "observedGeneration", "resourceVersion", "sizeLimit", "runAsUser", "runAsGroup")
+"""Whole numbers of 64 bits; all others have 32."""
 
 Unknown = Callable[[str], None]
 
@@ -81,8 +87,12 @@ def _value(value: Any, schema: Json, path: str, reading: _Reading) -> Any:
 
 def _scalar(value: Any, kind: str, path: str, reading: _Reading) -> Any:
     found = json_type(value)
+    if kind == "integer" and found == kind:
+        if abs(value) >= 2**31 and not path.endswith(_WIDE):
+            raise reading.refuse(path, value, "int32")
+        return int(value)
     if found == kind or (kind == "number" and found == "integer"):
-        return int(value) if kind == "integer" else value
+        return value
     raise reading.refuse(path, value, kind)
 
 
@@ -90,7 +100,14 @@ def _array(value: Any, schema: Json, path: str, reading: _Reading) -> list[Any]:
     if not isinstance(value, list):
         raise reading.refuse(path, value, "array")
     items = schema["items"]
-    return [_value(item, items, f"{path}[{index}]", reading) for index, item in enumerate(value) if item is not None]
+    return [_element(item, items, f"{path}[{index}]", reading) for index, item in enumerate(value)]
+
+
+def _element(value: Any, schema: Json, path: str, reading: _Reading) -> Any:
+    """A member of a list or a map: a null there is the empty value of its type."""
+    if value is None:
+        return copy.copy(_EMPTY.get(schema.get("type", ""), ""))
+    return _value(value, schema, path, reading)
 
 
 def _object(value: Any, schema: Json, path: str, reading: _Reading) -> Json:
@@ -98,7 +115,7 @@ def _object(value: Any, schema: Json, path: str, reading: _Reading) -> Json:
         raise reading.refuse(path, value, "object")
     if "additionalProperties" in schema:
         element = schema["additionalProperties"]
-        return {key: _value(v, element, f"{path}.{key}", reading) for key, v in value.items() if v is not None}
+        return {key: _element(v, element, f"{path}.{key}", reading) for key, v in value.items()}
     if "properties" not in schema:
         return value
     return _fields(value, schema["properties"], path, reading)

@@ -82,7 +82,7 @@ def pod_spec(spec: Json) -> None:
 def _host_ports(item: Json, *, host_network: bool) -> None:
     if host_network:
         for port in item.get("ports", ()):
-            port.setdefault("hostPort", port["containerPort"])
+            port.setdefault("hostPort", port.get("containerPort", 0))
 
 
 def container(item: Json) -> None:
@@ -92,6 +92,7 @@ def container(item: Json) -> None:
     quantities(item.setdefault("resources", {}))
     for port in item.get("ports", ()):
         port.setdefault("protocol", "TCP")
+        _without_empty_name(port)
     for variable in item.get("env", ()):
         if variable.get("value") == "":
             del variable["value"]
@@ -109,6 +110,11 @@ def _floating(image: str) -> bool:
         return False
     _, _, tag = image.rpartition("/")[2].partition(":")
     return tag in {"", "latest"}
+
+
+def _without_empty_name(port: Json) -> None:
+    if port.get("name") == "":
+        del port["name"]
 
 
 def quantities(resources: Json) -> None:
@@ -167,8 +173,9 @@ def service(obj: Json) -> None:
         spec.setdefault("externalTrafficPolicy", "Cluster")
     for port in spec.get("ports", ()):
         port.setdefault("protocol", "TCP")
+        _without_empty_name(port)
         if port.get("targetPort") in (None, 0, "") and kind != "ExternalName":
-            port["targetPort"] = port.get("port")
+            port["targetPort"] = port.get("port", 0)
     obj.setdefault("status", {}).setdefault("loadBalancer", {})
 
 

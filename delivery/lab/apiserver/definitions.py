@@ -41,13 +41,18 @@ def _errors(definition: Json) -> list[FieldError]:
     expected = f"{spec['names'].get('plural', '')}.{spec.get('group', '')}"
     if name != expected:
         errors.append(invalid_value("metadata.name", name, 'must be spec.names.plural+"."+spec.group'))
-    if spec.get("scope") not in {"Cluster", "Namespaced"}:
-        errors.append(unsupported("spec.scope", spec.get("scope", ""), ("Cluster", "Namespaced")))
+    if not spec.get("scope"):
+        errors.append(required("spec.scope"))
+    elif spec["scope"] not in {"Cluster", "Namespaced"}:
+        errors.append(unsupported("spec.scope", spec["scope"], ("Cluster", "Namespaced")))
     errors += [required(f"spec.names.{part}") for part in ("plural", "kind") if not spec["names"].get(part)]
     versions = spec.get("versions") or []
     if sum(bool(version.get("storage")) for version in versions) != 1:
         note = "must have exactly one version marked as storage version"
         errors.append(FieldError("FieldValueInvalid", "spec.versions", f"Invalid value: {note}"))
+    if not any(version.get("storage") for version in versions):
+        note = "Invalid value: []string(nil): must have at least one stored version"
+        errors.append(FieldError("FieldValueInvalid", "status.storedVersions", note))
     if "." not in str(spec.get("group", "")):
         note = "should be a domain with at least one dot"
         errors.append(invalid_value("spec.group", spec.get("group", ""), note))
@@ -73,6 +78,8 @@ def _version_errors(version: Json, path: str, schema_path: str) -> list[FieldErr
         where = f"{path}.additionalPrinterColumns[{index}]"
         if column.get("type") not in _COLUMN_TYPES:
             errors.append(unsupported(f"{where}.type", column.get("type", ""), _COLUMN_TYPES))
+        if not column.get("jsonPath"):
+            errors.append(required(f"{where}.JSONPath"))
         errors += _jsonpath_errors(column.get("jsonPath", ""), f"{where}.jsonPath")
     return errors
 

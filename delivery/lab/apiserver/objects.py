@@ -127,8 +127,8 @@ class Objects:
         resource.rules.on_create(obj)
         if resource.has_status and not resource.custom:
             obj["status"] = resource.rules.status_on_create(obj) or {}
-        self._refuse(resource, obj, metadata_errors(obj["metadata"], resource.rules.name_rule))
-        self._refuse(resource, obj, self._content_errors(resource, obj))
+        errors = metadata_errors(obj["metadata"], resource.rules.name_rule)
+        self._refuse(resource, obj, errors + self._content_errors(resource, obj))
         if resource.storage == ("", "services"):
             others = self.store.listing(resource.storage, None)
             self._refuse(resource, obj, addresses.allocate(obj, others))
@@ -264,8 +264,7 @@ class Objects:
             addresses.carried_over(new, old)
         errors = metadata_errors(new["metadata"], resource.rules.name_rule)
         errors += metadata_update_errors(new["metadata"], old["metadata"])
-        self._refuse(resource, new, errors)
-        self._refuse(resource, new, self._update_errors(resource, new, old, subresource))
+        self._refuse(resource, new, errors + self._update_errors(resource, new, old, subresource))
         raise_generation(resource, new, old)
         if manager is not None:
             new = self._owned(resource, new, old, manager)

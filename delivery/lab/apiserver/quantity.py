@@ -14,16 +14,32 @@ def canonical_quantity(text: str) -> str:
     Raises:
         ValueError: `text` is not a quantity.
     """
+    number, suffix = _read(text)
+    if suffix in _BINARY:
+        return _binary(number)
+    return _decimal(number) if suffix in _DECIMAL else _exponent(number)
+
+
+def quantity_value(text: str) -> Fraction:
+    """The amount a quantity stands for, exactly.
+
+    Raises:
+        ValueError: `text` is not a quantity.
+    """
+    return _read(text)[0]
+
+
+def _read(text: str) -> tuple[Fraction, str]:
     matched = _FORM.match(text)
     if matched is None:
         raise ValueError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
     number, suffix = Fraction(matched["number"]), matched["suffix"]
     if suffix in _BINARY:
-        return _binary(number * 1024 ** _BINARY[suffix])
+        return number * 1024 ** _BINARY[suffix], suffix
     if suffix in _DECIMAL:
-        return _decimal(number * Fraction(1000) ** _DECIMAL[suffix])
+        return number * Fraction(1000) ** _DECIMAL[suffix], suffix
     if suffix[0] in "eE" and suffix[1:].lstrip("+-").isdigit():
-        return _exponent(number * Fraction(10) ** int(suffix[1:]))
+        return number * Fraction(10) ** int(suffix[1:]), suffix
     raise ValueError(f"unable to parse quantity's suffix {suffix!r}")
 
 

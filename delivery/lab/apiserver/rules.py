@@ -2,7 +2,7 @@
 
 import base64
 
-from delivery.lab.apiserver import defaults, validation
+from delivery.lab.apiserver import defaults, pods, validation
 from delivery.lab.apiserver.kinds import Rules
 from delivery.lab.apiserver.status import Json
 
@@ -83,8 +83,8 @@ NODE = Rules(
 POD = Rules(
     defaults=defaults.pod,
     on_create=_tolerate_briefly,
-    validate=validation.pod,
-    validate_update=validation.pod_update,
+    validate=pods.pod,
+    validate_update=pods.pod_update,
     status_on_create=_pending,
     returns_deleted=True,
     graceful=True,

@@ -38,7 +38,7 @@ def structural_errors(schema: Any, path: str) -> list[FieldError]:
         errors += structural_errors(schema["additionalProperties"], f"{path}.additionalProperties")
     if schema.get("items") is not None:
         errors += structural_errors(schema["items"], f"{path}.items")
-    return errors
+    return errors + _key_errors(schema, path)
 
 
 def _node_errors(schema: Json, path: str) -> list[FieldError]:
@@ -58,6 +58,21 @@ def _node_errors(schema: Json, path: str) -> list[FieldError]:
             required(f"{path}.x-kubernetes-list-map-keys", "must not be empty if x-kubernetes-list-type is map")
         )
     return errors + _pattern_errors(schema.get("pattern"), f"{path}.pattern")
+
+
+def _key_errors(schema: Json, path: str) -> list[FieldError]:
+    """The keys of a list are fields of its elements that are always there."""
+    items, keys = schema.get("items") or {}, schema.get("x-kubernetes-list-map-keys") or []
+    properties = items.get("properties") or {}
+    errors = []
+    for key in keys:
+        if key not in properties:
+            note = "entries must all be names of item properties"
+            errors.append(invalid_value(f"{path}.x-kubernetes-list-map-keys", keys, note))
+        elif key not in (items.get("required") or []) and "default" not in properties[key]:
+            note = "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"
+            errors.append(required(f"{path}.items.properties[{key}].default", note))
+    return errors
 
 
 def _pattern_errors(pattern: str | None, path: str) -> list[FieldError]:

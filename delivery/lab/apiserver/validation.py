@@ -1,26 +1,22 @@
 """What the API server refuses on built-in kinds, in the words it refuses it with."""
 
 import re
-from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 from delivery.lab.apiserver.metadata import LABEL_NOTE, is_label_name, label_errors
-from delivery.lab.apiserver.status import FieldError, Json, duplicate, forbidden_field, invalid_value, required
+from delivery.lab.apiserver.pods import PORT_NOTE, PROTOCOLS, not_negative, pod_spec, repeated_names
+from delivery.lab.apiserver.status import FieldError, Json, forbidden_field, invalid_value, required
 from delivery.lab.apiserver.status import unsupported as not_supported
 
-_PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-_PORT_NOTE = "must be between 1 and 65535, inclusive"
 _PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _PORT_NAME_NOTE = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
-_PROTOCOLS = ("SCTP", "TCP", "UDP")
 _SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 
 
 def workload(obj: Json) -> list[FieldError]:
     """A Deployment or a ReplicaSet: replicas, selector, template."""
     spec = obj["spec"]
-    errors = _not_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
+    errors = not_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
     selector = spec.get("selector")
     if selector is None:
         errors += [required("spec.selector"), _mismatch(spec["template"])]
@@ -64,22 +60,39 @@ def _deployment_strategy(spec: Json) -> list[FieldError]:
     if kind == "Recreate" and rolling is not None:
         note = "may not be specified when strategy `type` is 'Recreate'"
         return [forbidden_field("spec.strategy.rollingUpdate", note)]
-    if rolling and _is_zero(rolling.get("maxSurge")) and _is_zero(rolling.get("maxUnavailable")):
+    return _rolling(rolling or {}) + _deadline(spec)
+
+
+def _rolling(rolling: Json) -> list[FieldError]:
+    errors = [error for name in ("maxUnavailable", "maxSurge") for error in _share(rolling, name)]
+    if not errors and rolling and _is_zero(rolling.get("maxSurge")) and _is_zero(rolling.get("maxUnavailable")):
         note = "may not be 0 when `maxSurge` is 0"
-        return [invalid_value("spec.strategy.rollingUpdate.maxUnavailable", rolling["maxUnavailable"], note)]
-    if spec.get("progressDeadlineSeconds", 0) <= spec.get("minReadySeconds", 0):
-        note = "must be greater than minReadySeconds"
-        return [invalid_value("spec.progressDeadlineSeconds", spec["progressDeadlineSeconds"], note)]
+        errors.append(invalid_value("spec.strategy.rollingUpdate.maxUnavailable", rolling["maxUnavailable"], note))
+    return errors
+
+
+def _deadline(spec: Json) -> list[FieldError]:
+    deadline = spec.get("progressDeadlineSeconds", 600)
+    if deadline > spec.get("minReadySeconds", 0):
+        return []
+    return [invalid_value("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")]
+
+
+def _share(rolling: Json, name: str) -> list[FieldError]:
+    """A number of pods or a percentage of them."""
+    value, path = rolling.get(name, 0), f"spec.strategy.rollingUpdate.{name}"
+    if isinstance(value, int):
+        return [] if value >= 0 else [invalid_value(path, value, "must be greater than or equal to 0")]
+    if not re.fullmatch(r"[0-9]+%", value):
+        note = "a valid percent string must be a numeric string followed by an ending '%' "
+        return [invalid_value(path, value, note + "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')")]
+    if name == "maxUnavailable" and int(value[:-1]) > 100:
+        return [invalid_value(path, value, "must not be greater than 100%")]
     return []
 
 
 def _is_zero(value: Any) -> bool:
     return value in (0, "0", "0%")
-
-
-def _not_negative(spec: Json, path: str, *names: str) -> list[FieldError]:
-    note = "must be greater than or equal to 0"
-    return [invalid_value(f"{path}.{n}", spec[n], note) for n in names if isinstance(spec.get(n), int) and spec[n] < 0]
 
 
 def workload_update(new: Json, old: Json) -> list[FieldError]:
@@ -88,99 +101,17 @@ def workload_update(new: Json, old: Json) -> list[FieldError]:
     return [invalid_value("spec.selector", new["spec"].get("selector"), "field is immutable")]
 
 
-def pod(obj: Json) -> list[FieldError]:
-    return pod_spec(obj["spec"], "spec")
-
-
-def pod_spec(spec: Json, path: str) -> list[FieldError]:
-    containers = spec.get("containers") or []
-    errors = [] if containers else [required(f"{path}.containers")]
-    for kind in ("initContainers", "containers"):
-        for index, item in enumerate(spec.get(kind) or []):
-            errors += _container(item, f"{path}.{kind}[{index}]")
-        errors += _repeated(spec.get(kind) or [], f"{path}.{kind}")
-    volumes = {item.get("name") for item in spec.get("volumes") or []}
-    for index, item in enumerate(containers):
-        for at, mount in enumerate(item.get("volumeMounts") or []):
-            if mount.get("name") not in volumes:
-                where = f"{path}.containers[{index}].volumeMounts[{at}].name"
-                errors.append(FieldError("FieldValueNotFound", where, f'Not found: "{mount.get("name")}"'))
-    return errors + _not_negative(spec, path, "terminationGracePeriodSeconds")
-
-
-def _repeated(items: list[Json], path: str) -> list[FieldError]:
-    counts = Counter(item.get("name") for item in items)
-    seen: set[Any] = set()
-    errors = []
-    for index, item in enumerate(items):
-        name = item.get("name")
-        if name in seen and counts[name] > 1:
-            errors.append(duplicate(f"{path}[{index}].name", name))
-        seen.add(name)
-    return errors
-
-
-def _container(item: Json, path: str) -> list[FieldError]:
-    errors = []
-    name = item.get("name") or ""
-    if not name:
-        errors.append(required(f"{path}.name"))
-    elif not is_label_name(name):
-        errors.append(invalid_value(f"{path}.name", name, LABEL_NOTE))
-    if not item.get("image"):
-        errors.append(required(f"{path}.image"))
-    if item["imagePullPolicy"] not in _PULL_POLICIES:
-        errors.append(not_supported(f"{path}.imagePullPolicy", item["imagePullPolicy"], _PULL_POLICIES))
-    for index, port in enumerate(item.get("ports") or []):
-        errors += _port(port, "containerPort", f"{path}.ports[{index}]")
-    for index, variable in enumerate(item.get("env") or []):
-        if not variable.get("name"):
-            errors.append(required(f"{path}.env[{index}].name"))
-    return errors
-
-
-def _port(port: Json, number: str, path: str) -> list[FieldError]:
-    value = port.get(number)
-    errors = []
-    if not value:
-        errors.append(required(f"{path}.{number}"))
-    elif not 0 < value < 65536:
-        errors.append(invalid_value(f"{path}.{number}", value, _PORT_NOTE))
-    if port["protocol"] not in _PROTOCOLS:
-        errors.append(not_supported(f"{path}.protocol", port["protocol"], _PROTOCOLS))
-    return errors
-
-
 def _service_port(port: Json, path: str) -> list[FieldError]:
-    number, target = port.get("port", 0), port.get("targetPort")
-    errors = [] if 0 < number < 65536 else [invalid_value(f"{path}.port", number, _PORT_NOTE)]
-    if port["protocol"] not in _PROTOCOLS:
-        errors.append(not_supported(f"{path}.protocol", port["protocol"], _PROTOCOLS))
+    number, target, name = port.get("port", 0), port.get("targetPort"), port.get("name")
+    errors = [] if not name or is_label_name(name) else [invalid_value(f"{path}.name", name, LABEL_NOTE)]
+    errors += [] if 0 < number < 65536 else [invalid_value(f"{path}.port", number, PORT_NOTE)]
+    if port["protocol"] not in PROTOCOLS:
+        errors.append(not_supported(f"{path}.protocol", port["protocol"], PROTOCOLS))
     if isinstance(target, int) and not 0 < target < 65536:
-        errors.append(invalid_value(f"{path}.targetPort", target, _PORT_NOTE))
+        errors.append(invalid_value(f"{path}.targetPort", target, PORT_NOTE))
     if isinstance(target, str) and not _PORT_NAME.fullmatch(target):
         errors.append(invalid_value(f"{path}.targetPort", target, _PORT_NAME_NOTE))
     return errors
-
-
-_MUTABLE_IN_POD = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
-
-
-def pod_update(new: Json, old: Json) -> list[FieldError]:
-    if _without_mutable(new["spec"]) == _without_mutable(old["spec"]):
-        return []
-    note = (
-        "pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, "
-        "`spec.activeDeadlineSeconds` or `spec.tolerations` (only additions to existing tolerations)"
-    )
-    return [forbidden_field("spec", note)]
-
-
-def _without_mutable(spec: Json) -> Json:
-    fixed = {name: value for name, value in spec.items() if name not in _MUTABLE_IN_POD}
-    for kind in ("containers", "initContainers"):
-        fixed[kind] = [{k: v for k, v in item.items() if k != "image"} for item in spec.get(kind) or []]
-    return fixed
 
 
 def service(obj: Json) -> list[FieldError]:
@@ -196,7 +127,7 @@ def service(obj: Json) -> list[FieldError]:
             errors.append(required(f"spec.ports[{index}].name"))
         errors += _service_port(port, f"spec.ports[{index}]")
     names = [port for port in ports if port.get("name")]
-    errors += _repeated(names, "spec.ports")
+    errors += repeated_names(names, "spec.ports")
     return errors + label_errors(spec.get("selector") or {}, "spec.selector")
 
 
@@ -288,6 +219,3 @@ def role_binding_update(new: Json, old: Json) -> list[FieldError]:
     if new.get("roleRef") == old.get("roleRef"):
         return []
     return [invalid_value("roleRef", new.get("roleRef"), "cannot change roleRef")]
-
-
-Check = Callable[[Json], list[FieldError]]

@@ -153,7 +153,11 @@ def widget_definition(**version: Any) -> dict[str, Any]:
                 "type": "array",
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["id"],
-                "items": {"type": "object", "properties": {"id": {"type": "string"}, "count": {"type": "integer"}}},
+                "items": {
+                    "type": "object",
+                    "required": ["id"],
+                    "properties": {"id": {"type": "string"}, "count": {"type": "integer"}},
+                },
             },
         },
     }
