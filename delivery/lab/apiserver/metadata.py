@@ -105,6 +105,19 @@ def metadata_errors(metadata: Json, rule: str) -> list[FieldError]:
     return errors
 
 
+_KNOWN_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+
+
+def bare_finalizer_errors(metadata: Json) -> list[FieldError]:
+    """Built-in kinds want a finalizer to say whose it is: `example.com/name`."""
+    note = "name is neither a standard finalizer name nor is it fully qualified"
+    return [
+        invalid_value(f"metadata.finalizers[{index}]", name, note)
+        for index, name in enumerate(metadata.get("finalizers") or [])
+        if "/" not in name and name not in _KNOWN_FINALIZERS
+    ]
+
+
 def _owners_errors(owners: list[Json]) -> list[FieldError]:
     errors = [error for owner in owners for error in _owner_errors(owner)]
     controllers = [f"{owner.get('kind')}/{owner.get('name')}" for owner in owners if owner.get("controller")]

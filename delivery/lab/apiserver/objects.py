@@ -10,7 +10,7 @@ from delivery.lab.apiserver import addresses, definitions
 from delivery.lab.apiserver.apply import Manager, applied, recorded_update, with_entries
 from delivery.lab.apiserver.carrying import SERVER_WRITTEN, raise_generation, restricted
 from delivery.lab.apiserver.kinds import Registry, Resource
-from delivery.lab.apiserver.metadata import metadata_errors, metadata_update_errors
+from delivery.lab.apiserver.metadata import bare_finalizer_errors, metadata_errors, metadata_update_errors
 from delivery.lab.apiserver.models import object_meta
 from delivery.lab.apiserver.reading import WriteOptions, completed, identified, trimmed
 from delivery.lab.apiserver.schema import violations
@@ -127,11 +127,16 @@ class Objects:
         resource.rules.on_create(obj)
         if resource.has_status and not resource.custom:
             obj["status"] = resource.rules.status_on_create(obj) or {}
-        errors = metadata_errors(obj["metadata"], resource.rules.name_rule)
+        errors = self._metadata_errors(resource, obj)
         self._refuse(resource, obj, errors + self._content_errors(resource, obj))
         if resource.storage == ("", "services"):
             others = self.store.listing(resource.storage, None)
             self._refuse(resource, obj, addresses.allocate(obj, others))
+
+    def _metadata_errors(self, resource: Resource, obj: Json) -> list[FieldError]:
+        errors = metadata_errors(obj["metadata"], resource.rules.name_rule)
+        generic = resource.custom or resource.storage == definitions.STORAGE
+        return errors if generic else errors + bare_finalizer_errors(obj["metadata"])
 
     def _content_errors(self, resource: Resource, obj: Json) -> list[FieldError]:
         if not resource.custom:
@@ -262,7 +267,7 @@ class Objects:
         new = completed(restricted(resource, new, old, subresource), resource)
         if resource.storage == ("", "services"):
             addresses.carried_over(new, old)
-        errors = metadata_errors(new["metadata"], resource.rules.name_rule)
+        errors = self._metadata_errors(resource, new)
         errors += metadata_update_errors(new["metadata"], old["metadata"])
         self._refuse(resource, new, errors + self._update_errors(resource, new, old, subresource))
         raise_generation(resource, new, old)

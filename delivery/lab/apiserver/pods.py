@@ -4,13 +4,16 @@ import re
 from collections import Counter
 from typing import Any
 
-from delivery.lab.apiserver.metadata import LABEL_NOTE, is_label_name
+from delivery.lab.apiserver.metadata import LABEL_NOTE, is_label_name, name_errors
 from delivery.lab.apiserver.quantity import quantity_value
 from delivery.lab.apiserver.status import FieldError, Json, duplicate, forbidden_field, invalid_value, required
 from delivery.lab.apiserver.status import unsupported as not_supported
 
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
+PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+PORT_NAME_NOTE = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
+_RESTART_POLICIES = ("Always", "Never", "OnFailure")
 PORT_NOTE = "must be between 1 and 65535, inclusive"
 
 
@@ -20,7 +23,12 @@ def not_negative(spec: Json, path: str, *names: str) -> list[FieldError]:
 
 
 def pod(obj: Json) -> list[FieldError]:
-    return pod_spec(obj["spec"], "spec")
+    """A pod of its own: what its template may not say, it may, such as the node it runs on."""
+    spec = obj["spec"]
+    errors = pod_spec(spec, "spec")
+    if spec["restartPolicy"] not in _RESTART_POLICIES:
+        errors.append(not_supported("spec.restartPolicy", spec["restartPolicy"], _RESTART_POLICIES))
+    return errors
 
 
 def pod_spec(spec: Json, path: str) -> list[FieldError]:
@@ -36,6 +44,8 @@ def pod_spec(spec: Json, path: str) -> list[FieldError]:
     for index, item in enumerate(containers):
         for at, mount in enumerate(item.get("volumeMounts") or []):
             errors += _mount(mount, volumes, f"{path}.containers[{index}].volumeMounts[{at}]")
+    if spec.get("nodeName"):
+        errors += name_errors(spec["nodeName"], "subdomain", f"{path}.nodeName")
     return errors + not_negative(spec, path, "terminationGracePeriodSeconds")
 
 
@@ -70,6 +80,9 @@ def _container(item: Json, path: str) -> list[FieldError]:
     if item["imagePullPolicy"] not in _PULL_POLICIES:
         errors.append(not_supported(f"{path}.imagePullPolicy", item["imagePullPolicy"], _PULL_POLICIES))
     errors += _resources(item["resources"], f"{path}.resources")
+    for name in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if name in item:
+            errors += _probe(item[name], f"{path}.{name}")
     for index, port in enumerate(item.get("ports") or []):
         errors += port_errors(port, "containerPort", f"{path}.ports[{index}]")
     for index, variable in enumerate(item.get("env") or []):
@@ -90,6 +103,34 @@ def _variable(name: str, path: str) -> list[FieldError]:
     return [invalid_value(path, name, note)]
 
 
+_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
+
+
+def _probe(probe: Json, path: str) -> list[FieldError]:
+    used = [name for name in _HANDLERS if name in probe]
+    errors = []
+    if not used:
+        errors.append(required(path, "must specify a handler type"))
+    for extra in used[1:]:
+        errors.append(forbidden_field(f"{path}.{extra}", "may not specify more than 1 handler type"))
+    for name in {"httpGet", "tcpSocket"} & set(used):
+        errors += port_reference(probe[name].get("port", 0), f"{path}.{name}.port")
+    if "exec" in used and not probe["exec"].get("command"):
+        errors.append(required(f"{path}.exec.command"))
+    numbers = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
+    errors += not_negative(probe, path, *numbers)
+    if not path.endswith("readinessProbe") and probe["successThreshold"] != 1:
+        errors.append(invalid_value(f"{path}.successThreshold", probe["successThreshold"], "must be 1"))
+    return errors
+
+
+def port_reference(port: int | str, path: str) -> list[FieldError]:
+    """A port by number or by name."""
+    if isinstance(port, int):
+        return [] if 0 < port < 65536 else [invalid_value(path, port, PORT_NOTE)]
+    return [] if PORT_NAME.fullmatch(port) else [invalid_value(path, port, PORT_NAME_NOTE)]
+
+
 def _resources(resources: Json, path: str) -> list[FieldError]:
     errors = []
     for part in ("limits", "requests"):
@@ -108,6 +149,8 @@ def _resources(resources: Json, path: str) -> list[FieldError]:
 def port_errors(port: Json, number: str, path: str) -> list[FieldError]:
     value = port.get(number)
     errors = []
+    if port.get("name") and not PORT_NAME.fullmatch(port["name"]):
+        errors.append(invalid_value(f"{path}.name", port["name"], PORT_NAME_NOTE))
     if not value:
         errors.append(required(f"{path}.{number}"))
     elif not 0 < value < 65536:

@@ -4,12 +4,11 @@ import re
 from typing import Any
 
 from delivery.lab.apiserver.metadata import LABEL_NOTE, is_label_name, label_errors
-from delivery.lab.apiserver.pods import PORT_NOTE, PROTOCOLS, not_negative, pod_spec, repeated_names
+from delivery.lab.apiserver.pods import PORT_NOTE, PROTOCOLS, not_negative, pod_spec, port_reference, repeated_names
 from delivery.lab.apiserver.status import FieldError, Json, forbidden_field, invalid_value, required
 from delivery.lab.apiserver.status import unsupported as not_supported
 
-_PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_PORT_NAME_NOTE = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
+_AFFINITIES = ("ClientIP", "None")
 _SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 
 
@@ -101,17 +100,22 @@ def workload_update(new: Json, old: Json) -> list[FieldError]:
     return [invalid_value("spec.selector", new["spec"].get("selector"), "field is immutable")]
 
 
+def _affinity(spec: Json) -> list[FieldError]:
+    errors = []
+    if spec["type"] == "ExternalName" and not spec.get("externalName"):
+        errors.append(required("spec.externalName"))
+    if spec["sessionAffinity"] not in _AFFINITIES:
+        errors.append(not_supported("spec.sessionAffinity", spec["sessionAffinity"], _AFFINITIES))
+    return errors
+
+
 def _service_port(port: Json, path: str) -> list[FieldError]:
     number, target, name = port.get("port", 0), port.get("targetPort"), port.get("name")
     errors = [] if not name or is_label_name(name) else [invalid_value(f"{path}.name", name, LABEL_NOTE)]
     errors += [] if 0 < number < 65536 else [invalid_value(f"{path}.port", number, PORT_NOTE)]
     if port["protocol"] not in PROTOCOLS:
         errors.append(not_supported(f"{path}.protocol", port["protocol"], PROTOCOLS))
-    if isinstance(target, int) and not 0 < target < 65536:
-        errors.append(invalid_value(f"{path}.targetPort", target, PORT_NOTE))
-    if isinstance(target, str) and not _PORT_NAME.fullmatch(target):
-        errors.append(invalid_value(f"{path}.targetPort", target, _PORT_NAME_NOTE))
-    return errors
+    return errors if target is None else errors + port_reference(target, f"{path}.targetPort")
 
 
 def service(obj: Json) -> list[FieldError]:
@@ -126,6 +130,7 @@ def service(obj: Json) -> list[FieldError]:
         if len(ports) > 1 and not port.get("name"):
             errors.append(required(f"spec.ports[{index}].name"))
         errors += _service_port(port, f"spec.ports[{index}]")
+    errors += _affinity(spec)
     names = [port for port in ports if port.get("name")]
     errors += repeated_names(names, "spec.ports")
     return errors + label_errors(spec.get("selector") or {}, "spec.selector")
