@@ -104,6 +104,8 @@ class Load:
                 await self._until(due)
                 if len(self._in_flight) < MAX_IN_FLIGHT:
                     self._send(session)
+                else:  # a caller that finds every connection busy has not been served
+                    self.ledger.enter(Answer(time.time(), 0))
             if self._in_flight:
                 await asyncio.wait(self._in_flight)
 

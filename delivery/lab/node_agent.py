@@ -49,6 +49,7 @@ class Running:
     restarts: int = 0
     restart_at: float = 0.0
     probe_at: float = 0.0
+    failed_probes: int = 0
     ready: bool = False
     ending: bool = False
     reported: dict[str, Any] = field(default_factory=dict)
@@ -76,7 +77,7 @@ class NodeAgent:
             while not self._stopped:
                 self._take_changes()
                 for pod in list(self._pods.values()):
-                    self._tend(pod)
+                    self._tend_or_later(pod)
         finally:
             self._informer.stop()
             for pod in self._pods.values():
@@ -156,16 +157,24 @@ class NodeAgent:
         program = str(Path(__file__).with_name("pod.py"))
         pod.process = Process(f"pod {pod.name}", [sys.executable, "-I", "-S", program], pod.log, env=pod.env)
 
+    def _tend_or_later(self, pod: Running) -> None:
+        """An API server that does not answer must not end anybody's pods: what could not be said is said later."""
+        try:
+            self._tend(pod)
+        except HeadgateError as problem:
+            log.warning("pod", pod=pod.name, problem=str(problem))
+
     def _tend(self, pod: Running) -> None:
         now = time.monotonic()
         if pod.process is not None and not pod.process.running:
             pod.process.stop()
             pod.process = None
-            if pod.ending:
-                self._gone(pod)
-                return
-            self._crashed(pod, now)
-        elif pod.process is None and not pod.ending and now >= pod.restart_at:
+            if not pod.ending:
+                self._crashed(pod, now)
+        if pod.process is None and pod.ending:
+            self._gone(pod)
+            return
+        if pod.process is None and now >= pod.restart_at:
             self._launch(pod)
         if pod.process is not None and not pod.ending and now >= pod.probe_at:
             self._probe(pod, now)
@@ -178,19 +187,22 @@ class NodeAgent:
         log.info("container ended", pod=pod.name, restarts=pod.restarts)
 
     def _probe(self, pod: Running, now: float) -> None:
-        probe = (pod.container.get("readinessProbe") or {}).get("httpGet") or {}
-        every = float((pod.container.get("readinessProbe") or {}).get("periodSeconds", 1))
-        pod.probe_at = now + (every if pod.ready else LOOK_EVERY_S)
+        settings = pod.container.get("readinessProbe") or {}
+        probe = settings.get("httpGet") or {}
+        pod.probe_at = now + (float(settings.get("periodSeconds", 1)) if pod.ready else LOOK_EVERY_S)
         connection = http.client.HTTPConnection(
             listen_address(pod.pod_ip), int(pod.env["LAB_PORT"]), timeout=PROBE_TIMEOUT_S
         )
         try:
             connection.request("GET", probe.get("path", "/ready"))
-            pod.ready = connection.getresponse().status < 400
+            passed = connection.getresponse().status < 400
         except OSError:
-            pod.ready = False
+            passed = False
         finally:
             connection.close()
+        pod.failed_probes = 0 if passed else pod.failed_probes + 1
+        # One slow answer of a ready pod is no reason to take its traffic.
+        pod.ready = passed or (pod.ready and pod.failed_probes < int(settings.get("failureThreshold", 3)))
 
     def _end(self, pod: Running) -> None:
         if pod.ending:
@@ -198,12 +210,10 @@ class NodeAgent:
         pod.ending = True
         if pod.process is not None:
             pod.process.signal(signal.SIGTERM)
-        else:
-            self._gone(pod)
 
     def _gone(self, pod: Running) -> None:
-        del self._pods[pod.uid]
         self._delete((pod.namespace, pod.name), pod.uid)
+        del self._pods[pod.uid]
 
     def _delete(self, name: Name, uid: str) -> None:
         with suppress(NotFound, Conflict):

@@ -10,12 +10,15 @@ STAT_PATTERN = r"([^~]+)~([^~]+)~([^~]+)~([^~]+)"
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """One Service port as a cluster of Envoy. `workload` is the Deployment whose pods it selects."""
+    """One Service port as a cluster of Envoy. `workload` is the Deployment whose pods it selects; the first port of a
+    Service answers to its names without a port."""
 
     namespace: str
     service: str
     port: int
     workload: str
+    port_name: str = ""
+    first: bool = True
 
     @property
     def host(self) -> str:

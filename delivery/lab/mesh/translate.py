@@ -8,6 +8,7 @@ from typing import Any
 from delivery.lab.addresses import listen_address
 from delivery.lab.mesh.naming import CLUSTER_HEADER, Upstream
 from delivery.resources.annotations import DEPLOYMENT, MANAGED_BY, MANAGER, TRACK
+from delivery.resources.duration import parse_duration
 from mesh_adapters.istio.hosts import ServiceHosts
 
 Object = Mapping[str, Any]
@@ -21,9 +22,9 @@ def upstreams(services: Iterable[Object]) -> dict[str, Upstream]:
     for service in services:
         if not service["spec"].get("selector"):
             continue
-        for port in service["spec"].get("ports") or ():
-            meta = service["metadata"]
-            upstream = Upstream(meta["namespace"], meta["name"], int(port["port"]), _workload(service))
+        for position, port in enumerate(service["spec"].get("ports") or ()):
+            meta, number, name = service["metadata"], int(port["port"]), port.get("name") or ""
+            upstream = Upstream(meta["namespace"], meta["name"], number, _workload(service), name, position == 0)
             found[upstream.cluster] = upstream
     return found
 
@@ -49,7 +50,8 @@ def assignment(upstream: Upstream, slices: Iterable[Object]) -> dict[str, Any]:
         (listen_address(address), int(port["port"]))
         for endpoint_slice in slices
         if _belongs(endpoint_slice, upstream)
-        for port in (endpoint_slice.get("ports") or ())[:1]
+        for port in endpoint_slice.get("ports") or ()
+        if (port.get("name") or "") == upstream.port_name
         for endpoint in endpoint_slice.get("endpoints") or ()
         if (endpoint.get("conditions") or {}).get("ready", True)
         for address in endpoint["addresses"]
@@ -105,7 +107,8 @@ def _carries(virtual_service: Object, upstream: Upstream) -> bool:
 def _domains(upstream: Upstream) -> list[str]:
     name, namespace, port = upstream.service, upstream.namespace, upstream.port
     spellings = [f"{name}.{namespace}", f"{name}.{namespace}.svc", upstream.host]
-    return [*spellings, *(f"{spelling}:{port}" for spelling in spellings)]
+    with_port = [f"{spelling}:{port}" for spelling in spellings]
+    return [*spellings, *with_port] if upstream.first else with_port
 
 
 def _matches(rule: Object) -> list[dict[str, Any]]:
@@ -120,16 +123,15 @@ def _match(match: Object) -> dict[str, Any]:
         path = {"path": uri["exact"]}
     if "regex" in uri:
         path = {"safe_regex": {"regex": uri["regex"]}}
-    headers = [
-        {"name": name, "string_match": {("safe_regex" if kind == "regex" else kind): _pattern(kind, value)}}
-        for name, condition in (match.get("headers") or {}).items()
-        for kind, value in condition.items()
-    ]
+    headers = [_header(name, condition) for name, condition in (match.get("headers") or {}).items()]
     return {**path, **({"headers": headers} if headers else {})}
 
 
-def _pattern(kind: str, value: str) -> Any:
-    return {"regex": value} if kind == "regex" else value
+def _header(name: str, condition: Object) -> dict[str, Any]:
+    for kind, value in condition.items():
+        pattern = {"safe_regex": {"regex": value}} if kind == "regex" else {kind: value}
+        return {"name": name, "string_match": pattern}
+    return {"name": name, "present_match": True}
 
 
 def _route(
@@ -147,7 +149,7 @@ def _route(
         return {"match": match, "direct_response": {"status": 503}}
     action: dict[str, Any] = {"weighted_clusters": {"clusters": weighted}}
     if rule.get("timeout"):
-        action["timeout"] = rule["timeout"]
+        action["timeout"] = f"{parse_duration(rule['timeout']):g}s"  # Envoy reads seconds only
     return {"match": match, "route": action, "response_headers_to_add": [_CLUSTER_IN_ANSWER]}
 
 
