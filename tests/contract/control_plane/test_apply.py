@@ -17,7 +17,7 @@ from tests.contract.control_plane.objects import (
     widget,
     widgets,
 )
-from tests.contract.control_plane.wire import Wire
+from tests.contract.control_plane.wire import APPLY_PATCH, Wire
 
 
 def _managers(answer: Any) -> dict[tuple[str, str], Any]:
@@ -183,20 +183,20 @@ def test_apply_to_the_status_owns_the_status_only(wire: Wire, namespace: str) ->
 
 
 @pytest.mark.parametrize(
-    ("query", "metadata", "code"),
-    [({}, {"name": "one"}, 400), ({"fieldManager": "a"}, {"name": "two"}, 400)],
+    "body", [config_map("two"), {"metadata": {"name": "one"}}, {"apiVersion": "v1", "kind": "ConfigMap"}]
 )
-def test_apply_that_is_no_good(wire: Wire, namespace: str, query: Any, metadata: Any, code: int) -> None:
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
-    answer = wire.send(
-        "PATCH",
-        core(namespace, "configmaps", "one"),
-        body,
-        content_type="application/apply-patch+yaml",
-        query=query,
-    )
-    assert answer.status in {code, 422}  # a missing manager is Invalid in some versions, a bad request in others
-    assert answer.body["kind"] == "Status"
+def test_apply_of_a_body_that_does_not_say_what_it_is(wire: Wire, namespace: str, body: Any) -> None:
+    path = core(namespace, "configmaps", "one")
+    wire.apply(path, body, "alice").refused(400, "BadRequest")
+    wire.get(path).refused(404, "NotFound")
+
+
+def test_apply_needs_a_manager_and_only_apply_is_forced(wire: Wire, namespace: str) -> None:
+    path = core(namespace, "configmaps", "one")
+    unnamed = wire.send("PATCH", path, config_map("one"), content_type=APPLY_PATCH)
+    assert unnamed.causes() == [("FieldValueRequired", "fieldManager")]
+    wire.create(core(namespace, "configmaps"), config_map("one")).ok()
+    assert wire.merge(path, {"data": {}}, force="true").causes() == [("FieldValueForbidden", "force")]
 
 
 def test_apply_dry_run(wire: Wire, namespace: str) -> None:

@@ -193,6 +193,20 @@ def test_waiting_for_a_condition(wire: Wire, namespace: str, kubectl: Kubectl) -
     assert kubectl.run("wait", "widget/one", "--for=condition=Never", "--timeout=0s").returncode == 1
 
 
+def test_events_begin_with_when(wire: Wire, namespace: str, kubectl: Kubectl) -> None:
+    event = {
+        "metadata": {"name": "one.1"},
+        "involvedObject": {"kind": "Widget", "name": "one", "namespace": namespace},
+        "reason": "Painted",
+        "message": "red now",
+        "type": "Normal",
+    }
+    wire.create(core(namespace, "events"), {"apiVersion": "v1", "kind": "Event", **event}).ok()
+    header, row = kubectl("get", "events").splitlines()
+    assert header.split() == ["LAST", "SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
+    assert row.split()[-5:] == ["Normal", "Painted", "widget/one", "red", "now"]
+
+
 def test_describe_shows_the_object_and_its_events(wire: Wire, namespace: str, kubectl: Kubectl) -> None:
     created = wire.create(widgets(namespace), widget("one")).ok()
     about = {"kind": "Widget", "name": "one", "namespace": namespace, "uid": created["metadata"]["uid"]}
