@@ -119,6 +119,41 @@ def _last_seen(event: Json) -> Any:
     return event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp")
 
 
+def _first_seen(event: Json) -> Any:
+    return event.get("firstTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp")
+
+
+def _source(event: Json) -> str:
+    source = event.get("source") or {}
+    return ", ".join(str(source[name]) for name in ("component", "host") if source.get(name))
+
+
+def _readiness_gates(pod: Json) -> str:
+    gates = [gate.get("conditionType") for gate in _at(pod, "spec", "readinessGates", default=[])]
+    true = {item["type"] for item in _at(pod, "status", "conditions", default=[]) if item.get("status") == "True"}
+    return f"{len(true & set(gates))}/{len(gates)}" if gates else _NONE
+
+
+def _node_address(kind: str) -> Any:
+    def find(node: Json) -> str:
+        listed = _at(node, "status", "addresses", default=[])
+        return next((item["address"] for item in listed if item.get("type") == kind), _NONE)
+
+    return find
+
+
+def _node_info(name: str) -> Any:
+    return lambda node: _at(node, "status", "nodeInfo", name) or "<unknown>"
+
+
+def _subjects(kind: str) -> Any:
+    def find(binding: Json) -> str:
+        found = [item for item in binding.get("subjects") or [] if item.get("kind") == kind]
+        return ", ".join("/".join(filter(None, (item.get("namespace"), item["name"]))) for item in found)
+
+    return find
+
+
 def _role(binding: Json) -> str:
     return f"{_at(binding, 'roleRef', 'kind')}/{_at(binding, 'roleRef', 'name')}"
 
@@ -145,11 +180,13 @@ POD = (
     AGE,
     Column("IP", _text("status", "podIP"), priority=1),
     Column("Node", _text("spec", "nodeName"), priority=1),
+    Column("Nominated Node", _text("status", "nominatedNodeName"), priority=1),
+    Column("Readiness Gates", _readiness_gates, priority=1),
 )
 DEPLOYMENT = (
     Column("Ready", lambda obj: f"{_count('status', 'readyReplicas')(obj)}/{_count('spec', 'replicas')(obj)}"),
-    Column("Up-to-date", _count("status", "updatedReplicas"), "integer"),
-    Column("Available", _count("status", "availableReplicas"), "integer"),
+    Column("Up-to-date", _count("status", "updatedReplicas")),
+    Column("Available", _count("status", "availableReplicas")),
     AGE,
     *_TEMPLATE,
     _SELECTOR,
@@ -171,9 +208,9 @@ SERVICE = (
     Column("Selector", lambda obj: _labels(_at(obj, "spec", "selector")), priority=1),
 )
 NAMESPACE = (Column("Status", _text("status", "phase")), AGE)
-CONFIG_MAP = (Column("Data", lambda obj: len(obj.get("data") or {}) + len(obj.get("binaryData") or {}), "integer"), AGE)
-SECRET = (Column("Type", _text("type")), Column("Data", lambda obj: len(obj.get("data") or {}), "integer"), AGE)
-SERVICE_ACCOUNT = (Column("Secrets", lambda obj: len(obj.get("secrets") or []), "integer"), AGE)
+CONFIG_MAP = (Column("Data", lambda obj: len(obj.get("data") or {}) + len(obj.get("binaryData") or {})), AGE)
+SECRET = (Column("Type", _text("type")), Column("Data", lambda obj: len(obj.get("data") or {})), AGE)
+SERVICE_ACCOUNT = (Column("Secrets", lambda obj: len(obj.get("secrets") or [])), AGE)
 ENDPOINTS = (Column("Endpoints", _endpoints), AGE)
 ENDPOINT_SLICE = (
     Column("AddressType", _text("addressType")),
@@ -186,6 +223,11 @@ NODE = (
     Column("Roles", _node_roles),
     AGE,
     Column("Version", _text("status", "nodeInfo", "kubeletVersion", default="")),
+    Column("Internal-IP", _node_address("InternalIP"), priority=1),
+    Column("External-IP", _node_address("ExternalIP"), priority=1),
+    Column("OS-Image", _node_info("osImage"), priority=1),
+    Column("Kernel-Version", _node_info("kernelVersion"), priority=1),
+    Column("Container-Runtime", _node_info("containerRuntimeVersion"), priority=1),
 )
 LEASE = (Column("Holder", _text("spec", "holderIdentity", default="")), AGE)
 EVENT = (
@@ -193,14 +235,19 @@ EVENT = (
     Column("Type", _text("type", default="")),
     Column("Reason", _text("reason", default="")),
     Column("Object", _involved),
-    Column("Message", _text("message", default="")),
+    Column("Subobject", _text("involvedObject", "fieldPath", default=""), priority=1),
+    Column("Source", _source, priority=1),
+    Column("Message", lambda obj: str(obj.get("message", "")).strip()),
+    Column("First Seen", _first_seen, priority=1, timestamp=True),
+    Column("Count", lambda obj: obj.get("count", 1), priority=1),
+    Column("Name", lambda obj: obj["metadata"].get("name", ""), priority=1, format="name"),
 )
 AUTOSCALER = (
     Column("Reference", _reference),
     Column("Targets", _cpu_target),
     Column("MinPods", _text("spec", "minReplicas")),
-    Column("MaxPods", _count("spec", "maxReplicas"), "integer"),
-    Column("Replicas", _count("status", "currentReplicas"), "integer"),
+    Column("MaxPods", _count("spec", "maxReplicas")),
+    Column("Replicas", _count("status", "currentReplicas")),
     AGE,
 )
 DISRUPTION_BUDGET = (
@@ -209,4 +256,10 @@ DISRUPTION_BUDGET = (
     Column("Allowed Disruptions", _count("status", "disruptionsAllowed"), "integer"),
     AGE,
 )
-BINDING = (Column("Role", _role), AGE)
+BINDING = (
+    Column("Role", _role),
+    AGE,
+    Column("Users", _subjects("User"), priority=1),
+    Column("Groups", _subjects("Group"), priority=1),
+    Column("ServiceAccounts", _subjects("ServiceAccount"), priority=1),
+)

@@ -13,7 +13,7 @@ from delivery.lab.apiserver.kinds import Resource
 from delivery.lab.apiserver.listing import check_reached, list_document, listed
 from delivery.lab.apiserver.objects import NAMESPACES, Objects
 from delivery.lab.apiserver.reading import WriteOptions, identified, parsed
-from delivery.lab.apiserver.requests import Target, Wanted, check_apply, truthy, wanted, write_options
+from delivery.lab.apiserver.requests import Target, Wanted, check_patch, truthy, wanted, write_options
 from delivery.lab.apiserver.status import (
     Json,
     bad_request,
@@ -149,9 +149,9 @@ class Handlers:
         if media not in accepted:
             raise unsupported_media(accepted)
         document = parsed(call.body, target.resource.names.kind)
+        check_patch(call.query, apply=media == patch.APPLY_PATCH)
         created = False
         if media == patch.APPLY_PATCH:
-            check_apply(call.query)
             obj, created = self._objects.apply(target.resource, target.key, document, options, target.subresource)
         else:
             change = _change(media, document, target.resource)

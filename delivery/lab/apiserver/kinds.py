@@ -26,12 +26,16 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One printed column; `cell` reads its value from an object. A `timestamp` is printed as the age it gives."""
+    """One printed column; `cell` reads its value from an object. A `timestamp` is printed as the age it gives.
+
+    The column of format `name` comes first unless a kind puts it elsewhere.
+    """
 
     name: str
     cell: Callable[[Json], Any]
     type: str = "string"
     priority: int = 0
+    format: str = ""
     timestamp: bool = False
     description: str = ""
 

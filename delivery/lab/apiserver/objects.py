@@ -229,6 +229,10 @@ class Objects:
             ApiError: 409 when another manager owns a field that would change, unless forced.
         """
         config = identified(document, resource)
+        said = document.get("apiVersion") if isinstance(document, dict) else None
+        if not said:
+            expected = f"Specified patch version: , expected: {resource.api_version}"
+            raise bad_request(f"Incorrect version specified in apply patch. {expected}")
         self._check_identity(resource, key, config)
         if (config.get("metadata") or {}).get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")

@@ -102,10 +102,17 @@ def write_options(query: Mapping[str, str], user_agent: str) -> WriteOptions:
     return WriteOptions(manager, dry_run == "All", validation, truthy(query, "force"))
 
 
-def check_apply(query: Mapping[str, str]) -> None:
-    """An apply has to say who applies."""
-    if not query.get("fieldManager"):
+def check_patch(query: Mapping[str, str], *, apply: bool) -> None:
+    """An apply has to say who applies; nothing else can be forced.
+
+    Raises:
+        ApiError: 422.
+    """
+    if apply and not query.get("fieldManager"):
         error = required("fieldManager", "is required for apply patch")
+        raise invalid("meta.k8s.io", "PatchOptions", "", [error])
+    if not apply and "force" in query:
+        error = forbidden_field("force", "may not be specified for non-apply patch")
         raise invalid("meta.k8s.io", "PatchOptions", "", [error])
 
 

@@ -7,7 +7,12 @@ from typing import Any
 from delivery.lab.apiserver.kinds import Column, Resource
 from delivery.lab.apiserver.status import Json
 
-_NAME_DESCRIPTION = "Name must be unique within a namespace."
+_NAME = Column(
+    "Name",
+    lambda obj: obj["metadata"].get("name", ""),
+    format="name",
+    description="Name must be unique within a namespace.",
+)
 
 
 def table(resource: Resource, objects: Sequence[Json], metadata: Json, include: str, now: datetime) -> Json:
@@ -22,23 +27,25 @@ def table(resource: Resource, objects: Sequence[Json], metadata: Json, include: 
 
 
 def column_definitions(columns: Sequence[Column]) -> list[Json]:
-    name = {"name": "Name", "type": "string", "format": "name", "description": _NAME_DESCRIPTION, "priority": 0}
-    return [name, *(_definition(column) for column in columns)]
+    return [_definition(column) for column in _with_name(columns)]
+
+
+def _with_name(columns: Sequence[Column]) -> Sequence[Column]:
+    return columns if any(column.format == "name" for column in columns) else (_NAME, *columns)
 
 
 def _definition(column: Column) -> Json:
     return {
         "name": column.name,
         "type": column.type,
-        "format": "",
+        "format": column.format,
         "description": column.description,
         "priority": column.priority,
     }
 
 
 def _row(columns: Sequence[Column], obj: Json, include: str, now: datetime) -> Json:
-    cells = [obj["metadata"].get("name", ""), *(_cell(column, obj, now) for column in columns)]
-    row: Json = {"cells": cells}
+    row: Json = {"cells": [_cell(column, obj, now) for column in _with_name(columns)]}
     if include != "None":
         row["object"] = obj if include == "Object" else partial(obj)
     return row
