@@ -26,9 +26,9 @@ from delivery.decision.actions import (
 )
 from delivery.errors import AlreadyExists, Conflict, NotFound
 from delivery.reconcile.events import Events
+from delivery.reconcile.recorded import recorded_policy
 from delivery.reconcile.routes import Routes
 from delivery.resources.annotations import TEMPLATE_HASH, ownership_labels
-from delivery.resources.policy import parse_policy
 from delivery.resources.release import Release, spec_object
 from delivery.workload.canary import canary_deployment, canary_service, is_ours, stable_service
 
@@ -138,7 +138,7 @@ class Applier:
 
     def _set_weight(self, action: SetWeight, target: Target) -> None:
         release = target.require_release()
-        policy = parse_policy(release.spec.policy, f"Release {release.key}")
+        policy = recorded_policy(release)
         if self._routes.set_weight(release, policy, action.weight):
             log.info("weight", release=release.key, percent=action.weight, reason=action.reason)
 

@@ -8,9 +8,9 @@ from delivery.cluster.client import Cluster, Object
 from delivery.cluster.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, RELEASE, REPLICA_SET, SERVICE
 from delivery.decision.snapshot import BackEnds, CanaryState, Configuration, Look, RouteState, Snapshot, Workload
 from delivery.reconcile.configuration import configuration_of
+from delivery.reconcile.recorded import recorded_policy
 from delivery.reconcile.routes import Routes
 from delivery.resources.annotations import POD_TEMPLATE_HASH, POLICY, TEMPLATE_HASH
-from delivery.resources.policy import parse_policy
 from delivery.resources.release import Release, release_from_object
 from delivery.workload.canary import canary_selector, is_ours
 from delivery.workload.revision import owned_by, stable_set, workload_from
@@ -50,7 +50,7 @@ class Gatherer:
         if active is not None:
             canary = self._canary(active, deployment)
             back_ends = self._back_ends(active)
-            route = self._routes.state(active, parse_policy(active.spec.policy, f"Release {active.key}"))
+            route = self._routes.state(active, recorded_policy(active))
         return Snapshot(
             workload=workload,
             opted_in=opted_in,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
+from analysis.errors import InvalidObservation, InvalidState
 from analysis.judge import Judge, Judgement, ReleaseSettings, ReleaseTick, Tolerance
 from delivery.decision.snapshot import Look
 from delivery.decision.steps import advance_tolerances, error_rate
 from delivery.resources.policy import DeliveryPolicySpec, LatencyMetric, ToleranceSpec
-from delivery.resources.release import AnalysisRecord, Release
-from delivery.telemetry.samples import Reading, Sample
+from delivery.resources.release import AnalysisRecord, Release, ReleaseStatus
+from delivery.telemetry.samples import Reading, Sample, counted_before
+
+FOLLOWED_AFTER_S = 5.0  # every proxy has the new weight, and what was sent by the old one has been answered
 
 
 def judge_settings(policy: DeliveryPolicySpec) -> ReleaseSettings:
@@ -31,31 +34,45 @@ def look_again(
 ) -> tuple[AnalysisRecord, Look | None]:
     """The record with everything new in it counted once, and the judgement of all of it.
 
-    Samples up to the record's `data_through` were counted before and are passed over.
+    Samples up to the record's `data_through` were counted before and are passed over. A sample that cannot be true
+    (more errors than requests) is left out and said; a state of another version is begun anew and said.
     """
     record = release.status.analysis
     if record.started_at is None or reading is None:
         return record, None
     through = record.data_through or record.started_at
-    fresh = [sample for sample in reading.samples if sample.end > through]
-    settings = [judge_settings(policy)]
-    judge = Judge.resume(settings, [record.state]) if record.state else Judge.start(settings)
+    fresh = [sample for sample in reading.samples if not counted_before(sample, through)]
+    judge, problem = _resume(judge_settings(policy), record)
     for sample in fresh:
-        judge.observe([_tick(sample, record.started_at)])
+        try:
+            judge.observe([_tick(sample, record.started_at, release.status)])
+        except InvalidObservation as mistake:
+            problem = f"a sample was left out: {mistake}"
     heard = [sample.end for sample in fresh if sample.canary.requests > 0]
+    judgement = judge.judge([release.status.step])[0]
     updated = record.model_copy(
         update={
             "data_through": max(through, reading.data_through),
             "last_data_at": heard[-1] if heard else record.last_data_at,
             "state": judge.states()[0],
-            "problem": reading.problem,
+            "problem": reading.problem or problem,
             "queries": reading.queries,
+            "quality": tuple(f"{finding.code}: {finding.message}" for finding in judgement.quality),
         }
     )
-    return updated, _look(judge.judge([release.status.step])[0], now) if fresh else None
+    return updated, _look(judgement, now) if fresh else None
 
 
-def _tick(sample: Sample, started_at: float) -> ReleaseTick:
+def _resume(settings: ReleaseSettings, record: AnalysisRecord) -> tuple[Judge, str | None]:
+    if not record.state:
+        return Judge.start([settings]), None
+    try:
+        return Judge.resume([settings], [record.state]), None
+    except InvalidState as problem:
+        return Judge.start([settings]), f"the evidence so far could not be read and is begun anew: {problem}"
+
+
+def _tick(sample: Sample, started_at: float, status: ReleaseStatus) -> ReleaseTick:
     bounds = sorted({le for le, _ in sample.stable.buckets} & {le for le, _ in sample.canary.buckets})
     stable, canary = dict(sample.stable.buckets), dict(sample.canary.buckets)
     return ReleaseTick(
@@ -67,7 +84,16 @@ def _tick(sample: Sample, started_at: float) -> ReleaseTick:
         latency_bounds=tuple(bounds),
         stable_latency=tuple(stable[le] for le in bounds),
         canary_latency=tuple(canary[le] for le in bounds),
+        commanded_share=_commanded_share(sample, status),
     )
+
+
+def _commanded_share(sample: Sample, status: ReleaseStatus) -> float | None:
+    """The canary's part of this tick as the mesh was told, None where it was told anything else meanwhile."""
+    weight, since = status.traffic.verified_weight, status.step_since
+    if weight is None or since is None or sample.start < since + FOLLOWED_AFTER_S:
+        return None
+    return weight / 100
 
 
 def _look(judgement: Judgement, now: float) -> Look:

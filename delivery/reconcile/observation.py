@@ -9,11 +9,12 @@ from dataclasses import replace
 import structlog
 
 from delivery.clock import Clock
-from delivery.resources.policy import LatencyMetric, parse_policy
+from delivery.reconcile.recorded import recorded_policy
+from delivery.resources.policy import LatencyMetric
 from delivery.resources.release import Phase, Release, Stage
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.needs import Need
-from delivery.telemetry.samples import Reading
+from delivery.telemetry.samples import Reading, counted_before
 
 log = structlog.get_logger()
 LOOK_EVERY_S = 0.2
@@ -61,7 +62,7 @@ class Observation:
             reading = self._posts.get(release.key)
             if reading is None:
                 return None
-            kept = replace(reading, samples=tuple(s for s in reading.samples if s.end > through))
+            kept = replace(reading, samples=tuple(s for s in reading.samples if not counted_before(s, through)))
             self._posts[release.key] = kept
             return kept
 
@@ -126,7 +127,7 @@ def is_judged(release: Release) -> bool:
 
 def need_of(release: Release) -> Need:
     """What a judged Release needs to know, by its own policy."""
-    policy = parse_policy(release.spec.policy, f"Release {release.key}")
+    policy = recorded_policy(release)
     analysis = release.status.analysis
     return Need(
         release=release.key,

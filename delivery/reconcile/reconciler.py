@@ -15,8 +15,8 @@ from delivery.decision.snapshot import Look
 from delivery.reconcile.apply import Applier, Target
 from delivery.reconcile.gather import Gatherer
 from delivery.reconcile.judging import look_again
+from delivery.reconcile.recorded import recorded_policy
 from delivery.resources.annotations import API_VERSION
-from delivery.resources.policy import parse_policy
 from delivery.resources.release import Release, ReleaseStatus, spec_object, status_object
 from delivery.telemetry.samples import Reading
 
@@ -60,7 +60,7 @@ class Reconciler:
     def _judge(self, release: Release | None, now: float) -> tuple[Release | None, Look | None]:
         if release is None:
             return None, None
-        policy = parse_policy(release.spec.policy, f"Release {release.key}")
+        policy = recorded_policy(release)
         analysis, look = look_again(release, self._reading(release), policy, now)
         status = release.status.model_copy(update={"analysis": analysis})
         return release.model_copy(update={"status": status}), look

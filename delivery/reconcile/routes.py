@@ -102,9 +102,8 @@ class Routes:
         records = []
         for record in release.status.routes:
             route = self._cluster.find(self._kind, record.name, record.namespace)
-            if route is None:
+            if route is None:  # one that is gone carries nothing and needs no restoring
                 records.append(record)
-                weights.append(None)
                 missing += [] if record.created else [f"{record.namespace}/{record.name}"]
                 continue
             records.append(self._refreshed(record, route, split, selectors))
@@ -154,7 +153,7 @@ class Routes:
 
 
 def _common(weights: Sequence[float | None]) -> float | None:
-    distinct = set(weights)
+    distinct = set(weights) or {None}
     return distinct.pop() if len(distinct) == 1 else UNKNOWN_WEIGHT
 
 

@@ -76,7 +76,8 @@ def _evidence(release: Release) -> RenderableType:
             _odds(look.log_evidence_advance),
             look.verdict,
         )
-    return Group(table, *[Text(f"step {look.step + 1}: {look.reason}") for look in looks], *_queries(release))
+    doubts = [Text(f"data quality: {line}", style="yellow") for line in release.status.analysis.quality]
+    return Group(table, *doubts, *[Text(f"step {look.step + 1}: {look.reason}") for look in looks], *_queries(release))
 
 
 def _queries(release: Release) -> list[Text]:

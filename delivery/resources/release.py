@@ -125,6 +125,7 @@ class AnalysisRecord(Record):
     last_data_at: Time | None = None
     state: dict[str, Any] = Field(default_factory=dict)
     problem: str | None = None
+    quality: tuple[str, ...] = Field(default=(), description="what makes the data doubtful; none advances a release")
     queries: tuple[str, ...] = ()
 
 

@@ -10,11 +10,10 @@ from delivery.errors import HeadgateError
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import MetricsSource, Point
 from delivery.telemetry.promql import chunks, latency_query, requests_query
-from delivery.telemetry.samples import Reading, Sample
+from delivery.telemetry.samples import SAME_INSTANT_S, Reading, Sample
 from delivery.telemetry.tables import Table, tables
 from mesh_adapters.adapter import Series
 
-_SAME_INSTANT_S = 1e-5
 REMEMBERED_S = 3600.0  # how long the counters of a release nobody asks about are kept
 
 
@@ -27,7 +26,7 @@ class _Memory:
     latency: bool
 
     def serves(self, need: Need) -> bool:
-        return abs(self.through - need.data_through) <= _SAME_INSTANT_S and self.latency == need.latency
+        return abs(self.through - need.data_through) <= SAME_INSTANT_S and self.latency == need.latency
 
 
 @dataclass(slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SAME_INSTANT_S = 1e-5
+
 
 @dataclass(frozen=True, slots=True)
 class ArmIncrement:
@@ -22,6 +24,11 @@ class Sample:
     end: float
     stable: ArmIncrement
     canary: ArmIncrement
+
+
+def counted_before(sample: Sample, data_through: float) -> bool:
+    """Whether the tick was counted by a record that stands at `data_through`, which is kept to the microsecond."""
+    return sample.end <= data_through + SAME_INSTANT_S
 
 
 @dataclass(frozen=True, slots=True)
