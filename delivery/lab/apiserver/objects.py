@@ -28,6 +28,7 @@ from delivery.lab.apiserver.status import (
     unparsable_version,
 )
 from delivery.lab.apiserver.store import ObjectKey, Store
+from delivery.lab.apiserver.typed import check_typed
 
 Change = Callable[[Json], Json]
 NAMESPACES = ("", "namespaces")
@@ -236,6 +237,7 @@ class Objects:
         self._check_identity(resource, key, config)
         if (config.get("metadata") or {}).get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
+        check_typed(config, resource)
         config = trimmed(config, resource, options)
         current = self.store.get(resource.storage, key)
         manager = Manager(options.manager, "Apply", resource.api_version, subresource)

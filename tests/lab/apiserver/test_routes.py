@@ -177,6 +177,26 @@ def test_apply_says_who_and_creates_or_updates(widgets: Direct) -> None:
     assert (again.code, again.body["metadata"]["generation"]) == (200, 1)
 
 
+@pytest.mark.parametrize(
+    ("spec", "complaint"),
+    [
+        ({"shape": "round"}, ".spec.shape: field not declared in schema"),
+        ({"size": "big"}, '.spec.size: expected numeric (int or float), got "big"'),
+        ({"parts": ["x"]}, ".spec.parts: element 0: associative list with keys may not have non-map elements"),
+        ({"parts": [{"id": "a"}, {"id": "a"}]}, '.spec.parts: duplicate entries for key [id="a"]'),
+        ({"parts": [{"id": "a", "count": "x"}]}, '.spec.parts[id="a"].count: expected numeric (int or float), got "x"'),
+    ],
+)
+def test_what_its_schema_cannot_place_is_not_applied(widgets: Direct, spec: dict[str, Any], complaint: str) -> None:
+    reply = widgets("PATCH", f"{WIDGETS}/one?fieldManager=me", widget(**spec), APPLY)
+    assert (reply.code, reply.body["message"]) == (500, f"failed to create typed patch object: {complaint}")
+
+
+def test_an_element_without_its_key_is_not_applied(widgets: Direct) -> None:
+    reply = widgets("PATCH", f"{WIDGETS}/one?fieldManager=me", widget(parts=[{"count": 1}]), APPLY)
+    assert 'omits key field "id"' in reply.body["message"]
+
+
 def test_status_is_applied_apart_and_owned_apart(widgets: Direct) -> None:
     path = f"{WIDGETS}/one"
     widgets("PATCH", f"{path}?fieldManager=user", widget(), APPLY).ok()
