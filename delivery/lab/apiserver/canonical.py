@@ -72,7 +72,7 @@ def json_type(value: Any) -> str:
 
 def _value(value: Any, schema: Json, path: str, reading: _Reading) -> Any:
     if schema.get("x-kubernetes-int-or-string"):
-        if json_type(value) not in {"integer", "string"}:
+        if json_type(value) not in {"integer", "string"} or (not isinstance(value, str) and abs(value) >= 2**31):
             raise reading.refuse(path, value, "IntOrString")
         return value
     kind = schema.get("type")

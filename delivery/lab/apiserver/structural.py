@@ -1,9 +1,11 @@
 """Whether a schema in a CustomResourceDefinition is one the server can hold objects to."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from delivery.lab.apiserver.canonical import json_type
+from delivery.lab.apiserver.schema import defaulted, violations
 from delivery.lab.apiserver.status import FieldError, Json, bad_request, forbidden_field, invalid_value, required
 
 _KINDS_OF_VALUE = {
@@ -38,7 +40,15 @@ def structural_errors(schema: Any, path: str) -> list[FieldError]:
         errors += structural_errors(schema["additionalProperties"], f"{path}.additionalProperties")
     if schema.get("items") is not None:
         errors += structural_errors(schema["items"], f"{path}.items")
-    return errors + _key_errors(schema, path)
+    return errors + _key_errors(schema, path) + _default_errors(schema, path)
+
+
+def _default_errors(schema: Json, path: str) -> list[FieldError]:
+    """A default is a value of its own schema, its own defaults filled in."""
+    if schema.get("default") is None:
+        return []
+    found = violations(defaulted(schema["default"], schema), schema)
+    return [replace(error, field=f"{path}.default{'.' if error.field else ''}{error.field}") for error in found]
 
 
 def _node_errors(schema: Json, path: str) -> list[FieldError]:

@@ -241,6 +241,15 @@ def test_a_definition_that_cannot_be_served_is_refused(direct: Direct, change: d
     assert field in [cause["field"] for cause in refused["details"]["causes"]]
 
 
+def test_a_default_that_its_own_schema_refuses_is_refused(direct: Direct) -> None:
+    definition = widget_definition()
+    spec = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    spec["properties"]["colour"]["default"] = 7
+    refused = direct("POST", DEFINITIONS, definition).refused(422, "Invalid")
+    (cause,) = refused["details"]["causes"]
+    assert cause["field"] == "spec.validation.openAPIV3Schema.properties[spec].properties[colour].default"
+
+
 def test_a_definition_is_established_and_discovered(widgets: Direct) -> None:
     status = widgets("GET", f"{DEFINITIONS}/widgets.test.dev").ok()["status"]
     assert {c["type"]: c["status"] for c in status["conditions"]} == {"NamesAccepted": "True", "Established": "True"}
