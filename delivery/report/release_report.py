@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -28,7 +30,7 @@ def render(release: Release) -> RenderableType:
     headline = Text.assemble((status.phase.value, f"bold {colour}"), ": ", status.message)
     return Panel(
         Group(headline, Text(""), _versions(release), Text(""), _evidence(release), Text(""), _diary(release)),
-        title=f"Release {release.key}",
+        title=Text(f"Release {release.key}"),
         border_style=colour,
         box=box.ROUNDED,
     )
@@ -36,7 +38,7 @@ def render(release: Release) -> RenderableType:
 
 def to_text(release: Release, width: int = 110) -> str:
     """The report as plain text."""
-    console = Console(width=width, record=True, file=None, force_terminal=False, quiet=True)
+    console = Console(width=width, file=io.StringIO(), record=True, force_terminal=False)
     console.print(render(release))
     return console.export_text()
 
@@ -44,14 +46,18 @@ def to_text(release: Release, width: int = 110) -> str:
 def _versions(release: Release) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     spec, traffic = release.spec, release.status.traffic
-    table.add_row("deployment", f"{release.namespace}/{spec.deployment} (Service {spec.service})")
-    table.add_row("stable", _revision(spec.stable.images, spec.stable.template_hash))
-    table.add_row("canary", _revision(spec.canary.images, spec.canary.template_hash))
-    table.add_row("release id", spec.release_id)
-    table.add_row("policy", spec.policy_name)
-    table.add_row("largest canary share", f"{traffic.max_weight:g} %")
+    rows = {
+        "deployment": f"{release.namespace}/{spec.deployment} (Service {spec.service})",
+        "stable": _revision(spec.stable.images, spec.stable.template_hash),
+        "canary": _revision(spec.canary.images, spec.canary.template_hash),
+        "release id": spec.release_id,
+        "policy": spec.policy_name,
+        "largest canary share": f"{traffic.max_weight:g} %",
+    }
     if traffic.first_weight_at and traffic.zero_weight_at:
-        table.add_row("canary had traffic for", f"{traffic.zero_weight_at - traffic.first_weight_at:.1f} s")
+        rows["canary had traffic for"] = f"{traffic.zero_weight_at - traffic.first_weight_at:.1f} s"
+    for name, value in rows.items():
+        table.add_row(name, Text(value))  # as it is: what stands in brackets is no markup
     return table
 
 
@@ -82,6 +88,8 @@ def _evidence(release: Release) -> RenderableType:
 
 def _queries(release: Release) -> list[Text]:
     queries = release.status.analysis.queries
+    if not queries:
+        return []
     return [Text("Prometheus was asked:", style="dim"), *[Text(f"  {query}", style="dim") for query in queries]]
 
 
@@ -102,7 +110,7 @@ def _diary(release: Release) -> Table:
     history = release.status.history
     start = history[0].at if history else 0.0
     for line in history:
-        table.add_row(f"{line.at - start:.1f} s", line.phase.value, f"{line.weight:g} %", _why(line))
+        table.add_row(f"{line.at - start:.1f} s", line.phase.value, f"{line.weight:g} %", Text(_why(line)))
     return table
 
 
