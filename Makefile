@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH)
 
+.NOTPARALLEL:
 .PHONY: demo test setup tools check unit e2e lock crds clean
 
 demo: setup tools  ## release a good and a bad version through a real Envoy, judged on a real Prometheus
@@ -22,10 +23,10 @@ check:
 	lint-imports
 
 unit:
-	pytest -q -m "not e2e" -n 2
+	pytest -q -m "not e2e" -n 2 --dist loadfile --durations 15
 
 e2e: setup tools  ## the scenarios of the lab, each end to end
-	pytest -q -m e2e -n 2
+	pytest -q -m e2e -n 2 --dist load
 
 crds: setup  ## write manifests/crds from the models
 	headgate crds --output manifests/crds
