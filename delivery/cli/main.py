@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import structlog
 import typer
@@ -44,14 +46,33 @@ def fail(problem: object) -> typer.Exit:
     return typer.Exit(1)
 
 
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and not set(text) & set(" \t")
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        usable = False
+    if not usable:
+        raise typer.BadParameter(f"{text!r} is no address; write it like http://prometheus.monitoring:9090")
+    return text
+
+
+def _finite(seconds: float) -> float:
+    if not math.isfinite(seconds):
+        raise typer.BadParameter(f"{seconds} is no number of seconds")
+    return seconds
+
+
 @app.command()
 def controller(
-    prometheus: Annotated[str, typer.Option(help="base URL of a Prometheus-compatible API")],
+    prometheus: Annotated[str, typer.Option(help="base URL of a Prometheus-compatible API", callback=_url)],
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     namespace: Annotated[str | None, typer.Option(help="watch this namespace only")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="passes at the same time")] = 4,
-    settle: Annotated[float, typer.Option(min=0, help="seconds until an instant has been scraped")] = 1.0,
+    settle: Annotated[
+        float, typer.Option(min=0, help="seconds until an instant has been scraped", callback=_finite)
+    ] = 1.0,
 ) -> None:
     """Run the controller until it is told to stop (SIGTERM or Ctrl-C)."""
     structlog.configure(
@@ -87,13 +108,16 @@ def crds(
 
 def _controller(settings: Settings) -> Controller:
     cluster = Cluster.connect(settings.kubeconfig, settings.context)
-    cluster.ping()
+    try:
+        cluster.ping()
+    except Unavailable as problem:
+        raise Unavailable(f"{problem}; is --kubeconfig that of the cluster you mean?") from problem
     if not cluster.serves(RELEASE):
         raise HeadgateError(f"API server {cluster.host} does not serve {RELEASE}; apply those of `headgate crds` first")
     source = Prometheus(settings.prometheus_url)
     try:
         source.check()
-    except Unavailable as problem:
+    except HeadgateError as problem:
         # Releases in flight need somebody to hold them, so this is no reason not to start.
         structlog.get_logger().warning("Prometheus unavailable; no release advances", problem=str(problem))
     return Controller(settings, cluster, IstioRoutes(), Collector(source, ISTIO, settle=settings.settle_s), WallClock())

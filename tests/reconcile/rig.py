@@ -84,6 +84,8 @@ class Rig:
     _mesh: Mesh | None = None
     _watch: Informer | None = None
     _controller: Controller | None = None
+    _names: list[str] = field(default_factory=list)
+    _newest: Release | None = None
 
     # -- setting up and ending --
 
@@ -221,8 +223,8 @@ class Rig:
         """The newest Release once `condition` holds of it."""
 
         def probe() -> Release | None:
-            found = self.releases()
-            return found[-1] if found and condition(found[-1]) else None
+            found = self._newest
+            return found if found and condition(found) else None
 
         found = eventually(probe, timeout_s)
         assert found is not None
@@ -254,6 +256,10 @@ class Rig:
         if obj is not None:
             release = release_from_object(obj)
             self.statuses.append((int(obj["metadata"]["resourceVersion"]), name[1], release.status))
+            if name[1] not in self._names:
+                self._names.append(name[1])
+            if name[1] == self._names[-1]:
+                self._newest = release
 
 
 def definitions(folder: Path) -> list[Path]:
