@@ -63,6 +63,16 @@ class Mesh:
         except SplitDisagrees:
             return float("nan")
 
+    def served(self, start: float, end: float) -> dict[str, float]:
+        """Requests by workload in (start, end], by the scrapes that Prometheus would answer with."""
+        counts = {}
+        for workload in ("web", "web-canary"):
+            by = "instance, destination_workload, destination_workload_namespace"
+            query = f'sum by ({by}) (istio_requests_total{{destination_workload="{workload}"}})'
+            first, last = (sum(p.value for p in self.prometheus.query(query, at)) for at in (start, end))
+            counts[workload] = last - first
+        return counts
+
     def _on_route(self, _name: Name, route: Object | None) -> None:
         weight = self.share(route) if route else None
         if route:

@@ -81,11 +81,11 @@ class Rig:
     controllers_cluster: Cluster | None = None
     statuses: list[tuple[int, str, ReleaseStatus]] = field(default_factory=list)
     before: Object | None = None
+    newest: Release | None = None
     _mesh: Mesh | None = None
     _watch: Informer | None = None
     _controller: Controller | None = None
     _names: list[str] = field(default_factory=list)
-    _newest: Release | None = None
 
     # -- setting up and ending --
 
@@ -223,8 +223,7 @@ class Rig:
         """The newest Release once `condition` holds of it."""
 
         def probe() -> Release | None:
-            found = self._newest
-            return found if found and condition(found) else None
+            return self.newest if self.newest and condition(self.newest) else None
 
         found = eventually(probe, timeout_s)
         assert found is not None
@@ -259,7 +258,7 @@ class Rig:
             if name[1] not in self._names:
                 self._names.append(name[1])
             if name[1] == self._names[-1]:
-                self._newest = release
+                self.newest = release
 
 
 def definitions(folder: Path) -> list[Path]:
