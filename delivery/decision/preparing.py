@@ -43,7 +43,9 @@ def _back_ends(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicy
         return _wait_or_give_up(status, policy, now, "StableMissing", "the stable ReplicaSet is gone")
     if not snapshot.back_ends.exist or snapshot.back_ends.stable_hash != stable.pod_template_hash:
         ensure = EnsureBackEnds(stable.pod_template_hash, "the stable pods need a name of their own")
-        return Decision(status, (ensure,), again_after=WAIT_S)
+        message = "the Services of the stable and the canary pods could not be made; is the app's own Service there?"
+        late = _give_up_when_late(status, policy, now, "BackEndsMissing", message)
+        return late or Decision(status, (ensure,), again_after=WAIT_S)
     if snapshot.back_ends.stable_ready < max(1, stable.ready):
         return _wait_or_give_up(status, policy, now, "StableNotReady", "no stable pod is ready behind its Service")
     return Decision(enter(status, Stage.ROUTE, now), again_after=SETTLE_S)

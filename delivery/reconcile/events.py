@@ -39,6 +39,7 @@ class Events:
         try:
             self._write(self._event(kind, obj, reason, message, "Warning" if warning else "Normal"))
         except HeadgateError as problem:
+            self._told.pop(subject, None)  # said again the next time it is decided
             log.warning("event not written", on=_name(kind, meta), reason=reason, problem=str(problem))
 
     def _event(self, kind: Kind, obj: dict[str, Any], reason: str, message: str, type_: str) -> dict[str, Any]:

@@ -27,8 +27,9 @@ class Gatherer:
 
     def releases(self, namespace: str, deployment: str) -> list[Release]:
         """The Deployment's Releases, oldest first."""
-        listed = [release_from_object(obj) for obj in self._by_age(namespace)]
-        return [release for release in listed if release.spec.deployment == deployment]
+        # Chosen before they are read: a record that cannot be read concerns its own Deployment alone.
+        own = [obj for obj in self._by_age(namespace) if obj["spec"].get("deployment") == deployment]
+        return [release_from_object(obj) for obj in own]
 
     def deployment(self, namespace: str, name: str) -> Object | None:
         """The Deployment, None when it is gone or going."""

@@ -74,7 +74,10 @@ class Observation:
                 self._stirred.wait()
                 self._stirred.clear()
                 continue
-            self._collect(judged)
+            try:
+                self._collect(judged)
+            except Exception:  # the next look may go well, and no look at all would end every release
+                log.exception("look failed by a defect")
             self._stopped.wait(LOOK_EVERY_S)
 
     def _collect(self, judged: dict[str, Release]) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 import structlog
+from pydantic import ValidationError
 
 from delivery.clock import Clock
 from delivery.cluster.client import Cluster, Object
@@ -69,13 +70,12 @@ class Controller:
 
     def start(self) -> None:
         """Lists everything once, then works on changes. Raises Unavailable when the lists do not come."""
-        informers = [self._deployments, self._releases, *self._others]
+        needed = [self._deployments, self._releases, *self._others]
         if self._cluster.serves(VIRTUAL_SERVICE):
-            informers.append(self._routes_informer)
-            self._others.append(self._routes_informer)
-        for informer in informers:
+            needed.append(self._routes_informer)
+        for informer in self._informers():
             informer.start()
-        for informer in informers:
+        for informer in needed:
             informer.wait_synced(SYNC_TIMEOUT_S)
         self._observation.start()
         for worker in self._workers:
@@ -88,8 +88,12 @@ class Controller:
         self._observation.stop()
         for worker in self._workers:
             worker.join(10)
-        for informer in (self._deployments, self._releases, *self._others):
+        for informer in self._informers():
             informer.stop()
+
+    def _informers(self) -> tuple[Informer, ...]:
+        # Routes too where no mesh is installed yet: that informer finds them once it is.
+        return self._deployments, self._releases, *self._others, self._routes_informer
 
     # -- waking --
 
@@ -138,8 +142,7 @@ class Controller:
         self._queue.add((release.namespace, release.spec.deployment))
 
     def _active_releases(self) -> list[Release]:
-        releases = [release_from_object(obj) for obj in self._releases.list()]
-        return [release for release in releases if release.active]
+        return [release for obj in self._releases.list() if (release := _readable(obj)) is not None and release.active]
 
     # -- working --
 
@@ -167,3 +170,10 @@ class Controller:
         else:
             wait = self._queue.retry(key)
             log.error("pass failed by a defect", deployment=name, again_in_s=round(wait, 1), exc_info=problem)
+
+
+def _readable(obj: Object) -> Release | None:
+    try:
+        return release_from_object(obj)
+    except ValidationError:
+        return None  # its own pass says so
