@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from delivery.errors import InvalidSpec
-from delivery.resources.policy import DeliveryPolicySpec
+from delivery.resources.policy import DeliveryPolicySpec, parse_policy
+from delivery.resources.refusals import sentences
 
 SHIPPED = resources.files("delivery.lab") / "scenarios"
 
@@ -79,11 +80,13 @@ def load(path: Path) -> Scenario:
         raise InvalidSpec(f"scenario {path}: cannot be read ({problem.strerror})") from problem
     except yaml.YAMLError as problem:
         raise InvalidSpec(f"scenario {path}: is no YAML ({problem})") from problem
+    if not isinstance(content, dict):
+        raise InvalidSpec(f"scenario {path}: must be a mapping of fields such as rps, canary and policy")
     try:
-        scenario = Scenario.model_validate({"name": path.stem, **(content or {})})
-        DeliveryPolicySpec.model_validate(scenario.policy)
-    except (ValidationError, TypeError) as problem:
-        raise InvalidSpec(f"scenario {path}: {_sentences(problem)}") from problem
+        scenario = Scenario.model_validate({"name": path.stem, **content}, by_alias=True, by_name=False)
+    except ValidationError as problem:
+        raise InvalidSpec(f"scenario {path}: {'; '.join(sentences(problem))}") from problem
+    parse_policy(scenario.policy, f"scenario {path}: policy")
     return scenario
 
 
@@ -103,9 +106,3 @@ def resolve(name_or_path: str) -> Path:
             f"scenario {name_or_path}: no such file, and none of the shipped ({', '.join(sorted(known))})"
         )
     return known[name]
-
-
-def _sentences(problem: Exception) -> str:
-    if not isinstance(problem, ValidationError):
-        return str(problem)
-    return "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'file'}: {e['msg']}" for e in problem.errors())

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from delivery.errors import InvalidSpec
 from delivery.resources.duration import Duration
+from delivery.resources.refusals import sentences
 
 
 class Spec(BaseModel):
@@ -150,14 +151,7 @@ class DeliveryPolicySpec(Spec):
         return tuple(step.weight for step in self.strategy.canary.steps)
 
 
-_PLAINLY = {
-    "model_type": "not an object",
-    "model_attributes_type": "not an object",
-    "tuple_type": "not a list",
-    "union_tag_not_found": "kind is missing; write errorRate or latency",
-    "union_tag_invalid": "no such kind; write errorRate or latency",
-    "too_short": "at least one is needed",
-}
+METRICS = ("analysis", "metrics")
 
 
 def parse_policy(spec: Any, where: str) -> DeliveryPolicySpec:
@@ -165,33 +159,4 @@ def parse_policy(spec: Any, where: str) -> DeliveryPolicySpec:
     try:
         return DeliveryPolicySpec.model_validate({} if spec is None else spec, by_alias=True, by_name=False)
     except ValidationError as problem:
-        raise InvalidSpec(f"{where}: {'; '.join(_sentences(problem))}") from problem
-
-
-def _sentences(problem: ValidationError) -> list[str]:
-    errors = problem.errors()
-    return [f"{_field_path(error['loc'])}: {_what(error)}" for error in errors if not _follows(error, errors)]
-
-
-def _follows(error: Any, errors: list[Any]) -> bool:
-    """Whether a list is only too short because an entry of it is already refused."""
-    location = error["loc"]
-    return error["type"] == "too_short" and any(
-        len(other["loc"]) > len(location) and other["loc"][: len(location)] == location for other in errors
-    )
-
-
-def _field_path(location: tuple[int | str, ...]) -> str:
-    if location[:2] == ("analysis", "metrics"):
-        location = (
-            *location[:3],
-            *location[4:],
-        )  # after the index comes the discriminator's tag, no field of the user's
-    return "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-
-
-def _what(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return "unknown field; remove it or correct its name"
-    said = _PLAINLY.get(error["type"], error["msg"].removeprefix("Value error, "))
-    return f"{said} (got {error['input']!r})"
+        raise InvalidSpec(f"{where}: {'; '.join(sentences(problem, 'spec', tagged=METRICS))}") from problem
