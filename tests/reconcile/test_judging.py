@@ -1,0 +1,122 @@
+"""From samples to the record: each counts once, a record that is read back goes on bit for bit, the policy is heard."""
+
+from __future__ import annotations
+
+import json
+import random
+
+from delivery.reconcile.judging import judge_settings, look_again
+from delivery.resources.policy import parse_policy
+from delivery.resources.release import Phase, Release, ReleaseStatus, status_object
+from delivery.telemetry.samples import ArmIncrement, Reading, Sample
+from tests.decision.given import NOW, parsed, release
+
+POLICY = parsed()
+
+
+def samples(count: int, *, seed: int = 7, failures: float = 0.01, every: float = 0.2) -> list[Sample]:
+    """Ticks at fractions of a second, which no float hits exactly."""
+    draw, made = random.Random(seed), []
+    for number in range(count):
+        errors = sum(draw.random() < failures for _ in range(50))
+        start, end = NOW + number * every, NOW + (number + 1) * every
+        made.append(Sample(start, end, ArmIncrement(950, draw.randrange(10)), ArmIncrement(50, errors)))
+    return made
+
+
+def judged(**analysis: object) -> Release:
+    begun = release(Phase.SHIFTING)
+    record = begun.status.analysis.model_copy(update={"started_at": NOW, "data_through": NOW, **analysis})
+    return begun.model_copy(update={"status": begun.status.model_copy(update={"analysis": record})})
+
+
+def after(begun: Release, reading: Reading) -> Release:
+    """The Release as it is read back after this reading was counted and recorded."""
+    record, _ = look_again(begun, reading, POLICY, NOW)
+    status = begun.status.model_copy(update={"analysis": record})
+    stored = json.loads(json.dumps(status_object(status)))
+    return begun.model_copy(update={"status": ReleaseStatus.model_validate(stored)})
+
+
+def reading(of: list[Sample], problem: str | None = None) -> Reading:
+    return Reading(tuple(of), of[-1].end if of else NOW, problem, ("the query",))
+
+
+def test_a_sample_that_was_counted_is_passed_over() -> None:
+    ticks = samples(20)
+    once = after(judged(), reading(ticks))
+    again = after(once, reading(ticks))
+    assert again.status.analysis.state == once.status.analysis.state
+    assert look_again(once, reading(ticks), POLICY, NOW)[1] is None
+
+
+def test_a_record_read_back_after_every_tick_ends_bit_equal() -> None:
+    ticks = samples(40)
+    in_one = after(judged(), reading(ticks))
+    one_by_one = judged()
+    for tick in range(1, len(ticks) + 1):
+        one_by_one = after(one_by_one, reading(ticks[:tick]))  # all so far are offered, one of them is new
+    assert one_by_one.status.analysis.state == in_one.status.analysis.state
+    assert one_by_one.status.analysis.data_through == in_one.status.analysis.data_through
+
+
+def test_counts_and_the_verdict_are_those_of_all_samples() -> None:
+    ticks = samples(60, failures=0.4)
+    _, look = look_again(judged(), reading(ticks), POLICY, NOW)
+    assert look is not None
+    assert look.canary_requests == 60 * 50
+    assert look.canary_errors == sum(tick.canary.errors for tick in ticks)
+    assert look.stable_requests == 60 * 950
+    assert look.verdict == "RollBack"
+
+
+def test_nothing_is_judged_before_the_start_or_without_a_reading() -> None:
+    early = judged(started_at=None, data_through=None)
+    assert look_again(early, reading(samples(3)), POLICY, NOW) == (early.status.analysis, None)
+    begun = judged()
+    assert look_again(begun, None, POLICY, NOW) == (begun.status.analysis, None)
+
+
+def test_why_there_is_no_data_is_recorded_and_forgotten() -> None:
+    silent = after(judged(), reading([], "Prometheus is away"))
+    assert silent.status.analysis.problem == "Prometheus is away"
+    assert silent.status.analysis.last_data_at is None
+    heard = after(silent, reading(samples(2)))
+    assert heard.status.analysis.problem is None
+    assert heard.status.analysis.last_data_at is not None
+    assert heard.status.analysis.queries == ("the query",)
+
+
+def test_a_sample_that_cannot_be_true_is_left_out_and_said() -> None:
+    bad = Sample(NOW, NOW + 0.2, ArmIncrement(10, 0), ArmIncrement(5, 6))
+    told = after(judged(), reading([bad, *samples(3)[1:]]))
+    assert told.status.analysis.problem is not None
+    assert "a sample was left out" in told.status.analysis.problem
+
+
+def test_a_state_that_cannot_be_read_is_begun_anew_and_said() -> None:
+    told = after(judged(state={"version": "of another"}), reading(samples(3)))
+    assert told.status.analysis.problem is not None
+    assert "begun anew" in told.status.analysis.problem
+    assert "of another" not in told.status.analysis.state.values()
+
+
+def test_the_policy_reaches_the_judge() -> None:
+    spec = {
+        "strategy": {"canary": {"steps": [10, 50]}},
+        "analysis": {
+            "risk": {"wrongRollback": 0.02, "wrongAdvance": 0.1},
+            "metrics": [
+                {"kind": "errorRate", "tolerance": {"absolute": 0.004, "relative": 0.5}},
+                {"kind": "latency", "tolerance": {"relative": 0.3}},
+            ],
+        },
+    }
+    settings = judge_settings(parse_policy(spec, "policy"))
+    assert (settings.wrong_rollback, settings.wrong_advance) == (0.02, 0.1)
+    assert (settings.error_tolerance.absolute, settings.error_tolerance.relative) == (0.004, 0.5)
+    assert [each.absolute for each in settings.advance_tolerances] == [0.008, 0.004]
+    assert settings.judge_latency
+    assert settings.latency_tolerance.relative == 0.3
+    without = {**spec, "analysis": {"metrics": [{"kind": "errorRate"}]}}
+    assert not judge_settings(parse_policy(without, "policy")).judge_latency
