@@ -10,6 +10,7 @@ import pytest
 
 from delivery.cluster.client import Cluster
 from delivery.cluster.kinds import NODE
+from delivery.decision import preparing, promoting, shifting, unwinding
 from delivery.errors import AlreadyExists
 from delivery.lab.control_plane import ControlPlane, install_crds
 from tests.conftest import Planes, fresh_namespace
@@ -64,6 +65,14 @@ def rig(request: pytest.FixtureRequest, grounds: Callable[[str], Cluster]) -> It
 def own_rig(grounds: Callable[[str], Cluster]) -> Iterator[Rig]:
     """The same on our control plane only."""
     yield from _rig(grounds("embedded"))
+
+
+@pytest.fixture(autouse=True)
+def quick_mesh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mesh of these tests follows at once, so the controller need not give its proxies a second to hear."""
+    monkeypatch.setattr(preparing, "SETTLE_S", 0.1)
+    for module in (preparing, promoting, shifting, unwinding):
+        monkeypatch.setattr(module, "WAIT_S", 0.05)
 
 
 def _rig(cluster: Cluster) -> Iterator[Rig]:

@@ -1,0 +1,177 @@
+"""One look for all releases; readings wait until they are counted, and what nobody judges is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import pytest
+
+from delivery.reconcile.observation import Observation, is_judged, need_of
+from delivery.resources.release import Phase, Release, Stage
+from delivery.telemetry.collector import Collector
+from delivery.telemetry.memory import MemoryPrometheus
+from delivery.telemetry.needs import Need
+from delivery.telemetry.samples import Reading
+from mesh_adapters.istio.series import ISTIO
+from tests.conditions import eventually
+from tests.decision.given import NOW, POLICY, release
+from tests.reconcile.memory_cluster import StillClock
+from tests.telemetry.istio_counters import requests
+
+
+class Watched(Collector):
+    """Remembers what it was asked, and fails once when told to."""
+
+    def __init__(self, source: MemoryPrometheus) -> None:
+        super().__init__(source, ISTIO, settle=0.5)
+        self.asked: list[list[str]] = []
+        self.mistake: Exception | None = None
+
+    def collect(self, needs: Sequence[Need], now: float) -> dict[str, Reading]:
+        self.asked.append(sorted(need.release for need in needs))
+        if self.mistake:
+            mistake, self.mistake = self.mistake, None
+            raise mistake
+        return super().collect(needs, now)
+
+
+class World:
+    """Two releases, a Prometheus, and an Observation that runs."""
+
+    def __init__(self) -> None:
+        self.clock = StillClock(NOW)
+        self.prometheus = MemoryPrometheus()
+        self.collector = Watched(self.prometheus)
+        self.active = [self.judged("web"), self.judged("api")]
+        self.woken: list[str] = []
+        self.observation = Observation(
+            self.collector,
+            self.clock,
+            lambda: list(self.active),
+            lambda release: self.woken.append(release.name),
+            0.5,
+        )
+
+    def judged(self, name: str, through: float = NOW) -> Release:
+        begun = release(Phase.SHIFTING, name=name)
+        record = begun.status.analysis.model_copy(update={"started_at": NOW, "data_through": through})
+        spec = begun.spec.model_copy(update={"deployment": name})
+        return begun.model_copy(update={"spec": spec, "status": begun.status.model_copy(update={"analysis": record})})
+
+    def woken_at_least(self, count: int) -> bool:
+        return len(self.woken) >= count
+
+    def serve(self, at: float, count: float) -> None:
+        shown = {requests(w): count for name in ("web", "api") for w in (name, f"{name}-canary")}
+        self.prometheus.scrape(at, "envoy", shown)
+
+    def pass_to(self, at: float, count: float) -> None:
+        self.serve(at, count)
+        self.clock.time = at + 0.6
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    made.serve(NOW - 1, 10)
+    made.observation.start()
+    yield made
+    made.observation.stop()
+
+
+def test_all_releases_are_asked_for_at_once_and_their_passes_woken(world: World) -> None:
+    world.pass_to(NOW + 2, 20)
+    eventually(lambda: len(world.woken) == 2)
+    assert world.collector.asked == [["shop/api", "shop/web"]]
+    assert sorted(world.woken) == ["api", "web"]
+    reading = world.observation.reading(world.active[0])
+    assert reading is not None
+    assert [(sample.end, sample.canary.requests) for sample in reading.samples] == [(NOW + 2, 10)]
+
+
+def test_readings_wait_until_a_record_has_counted_them(world: World) -> None:
+    for number in (1, 2, 3):
+        world.pass_to(NOW + 2 * number, 10 + 10 * number)
+        eventually(partial(world.woken_at_least, 2 * number))
+    reading = world.observation.reading(world.active[0])
+    assert reading is not None
+    assert [sample.end for sample in reading.samples] == [NOW + 2, NOW + 4, NOW + 6]
+    rest = world.observation.reading(world.judged("web", NOW + 4))
+    assert rest is not None
+    assert [sample.end for sample in rest.samples] == [NOW + 6]
+
+
+def test_an_instant_is_asked_for_once_also_when_it_brought_nothing(world: World) -> None:
+    world.prometheus.down = "refused"
+    world.pass_to(NOW + 2, 20)
+    eventually(lambda: len(world.woken) == 2)
+    assert [held.problem for key in world.active if (held := world.observation.reading(key))] == ["refused"] * 2
+    world.prometheus.down = None
+    world.pass_to(NOW + 4, 30)
+    eventually(lambda: len(world.woken) == 4)
+    reading = world.observation.reading(world.active[0])
+    assert reading is not None
+    assert reading.problem is None
+    assert sum(sample.canary.requests for sample in reading.samples) == 20  # nothing of the outage is lost
+    assert len(world.collector.asked) == 2
+
+
+def test_a_release_that_ended_is_forgotten(world: World) -> None:
+    ended = world.active[0]
+    world.pass_to(NOW + 2, 20)
+    eventually(lambda: world.observation.reading(ended))
+    world.active = world.active[1:]
+    eventually(lambda: world.observation.reading(ended) is None)
+    assert world.observation.reading(world.active[0]) is not None
+
+
+def test_a_look_that_fails_by_a_defect_is_not_the_last(world: World) -> None:
+    world.collector.mistake = ZeroDivisionError("a defect")
+    world.pass_to(NOW + 2, 20)
+    eventually(lambda: len(world.collector.asked) == 1)
+    world.pass_to(NOW + 4, 30)
+    eventually(lambda: len(world.woken) == 2)
+
+
+def test_nothing_to_judge_asks_nothing_until_it_is_stirred() -> None:
+    world = World()
+    waiting, world.active = world.active, []
+    world.observation.start()
+    try:
+        world.pass_to(NOW + 2, 20)
+        assert world.collector.asked == []
+        world.active = waiting
+        world.observation.stir()
+        eventually(lambda: world.collector.asked)
+    finally:
+        world.observation.stop()
+
+
+@pytest.mark.parametrize(
+    ("phase", "stage", "judged"),
+    [
+        (Phase.PREPARING, Stage.CANARY, False),
+        (Phase.SHIFTING, Stage.NONE, True),
+        (Phase.PAUSED, Stage.NONE, True),
+        (Phase.PROMOTING, Stage.SHIFT_ALL, True),
+        (Phase.PROMOTING, Stage.ROLL_OUT, False),
+        (Phase.STALLED, Stage.NONE, False),
+        (Phase.ROLLING_BACK, Stage.WITHDRAW, False),
+        (Phase.SUCCEEDED, Stage.NONE, False),
+    ],
+)
+def test_what_is_judged(phase: Phase, stage: Stage, judged: bool) -> None:
+    begun = World().judged("web")
+    status = begun.status.model_copy(update={"phase": phase, "stage": stage})
+    assert is_judged(begun.model_copy(update={"status": status})) is judged
+    early = status.model_copy(update={"analysis": status.analysis.model_copy(update={"started_at": None})})
+    assert not is_judged(begun.model_copy(update={"status": early}))
+
+
+def test_a_need_is_by_the_releases_own_policy() -> None:
+    need = need_of(World().judged("web", NOW + 4))
+    assert (need.release, need.namespace) == ("shop/web", "shop")
+    assert (need.stable_workload, need.canary_workload) == ("web", "web-canary")
+    assert (need.interval, need.data_through, need.latency) == (2.0, NOW + 4, True)
+    assert POLICY["analysis"]["interval"] == "2s"

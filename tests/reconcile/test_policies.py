@@ -1,0 +1,76 @@
+"""The Ready condition of a policy: written where it changes and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from delivery.cluster.kinds import CLUSTER_DELIVERY_POLICY, DELIVERY_POLICY, EVENT
+from delivery.reconcile.events import Events
+from delivery.reconcile.policies import PolicyChecker
+from tests.decision.given import NOW
+from tests.reconcile.memory_cluster import MemoryCluster, StillClock
+
+
+def checker(cluster: MemoryCluster) -> PolicyChecker:
+    clock = StillClock(NOW)
+    return PolicyChecker(cluster.client, Events(cluster.client, clock), clock)
+
+
+def policy(spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "standard", "namespace": "shop", "generation": 3}, "spec": spec}
+
+
+def condition(cluster: MemoryCluster) -> dict[str, Any]:
+    [found] = cluster.get(DELIVERY_POLICY, "standard", "shop")["status"]["conditions"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_sound_policy_is_ready_and_told_without_an_event() -> None:
+    cluster = MemoryCluster()
+    checker(cluster).check(DELIVERY_POLICY, cluster.put(DELIVERY_POLICY, policy({})))
+    assert condition(cluster) == {
+        "type": "Ready",
+        "status": "True",
+        "reason": "Valid",
+        "message": "the policy can be used",
+        "lastTransitionTime": "2023-11-14T22:13:20Z",
+        "observedGeneration": 3,
+    }
+    assert cluster.list(EVENT).items == []
+
+
+def test_a_mistake_is_told_in_the_condition_and_in_an_event() -> None:
+    cluster = MemoryCluster()
+    checker(cluster).check(DELIVERY_POLICY, cluster.put(DELIVERY_POLICY, policy({"analysis": {"intervall": "1s"}})))
+    assert (condition(cluster)["status"], condition(cluster)["reason"]) == ("False", "InvalidPolicy")
+    said = "DeliveryPolicy shop/standard: spec.analysis.intervall: unknown field; remove it or correct its name"
+    assert condition(cluster)["message"] == said
+    assert [event["message"] for event in cluster.list(EVENT).items] == [said]
+
+
+def test_what_is_said_already_is_not_written_again() -> None:
+    cluster = MemoryCluster()
+    checking = checker(cluster)
+    for spec in ({}, {"analysis": {"intervall": "1s"}}):
+        cluster.put(DELIVERY_POLICY, policy(spec))
+        checking.check(DELIVERY_POLICY, cluster.get(DELIVERY_POLICY, "standard", "shop"))
+        cluster.writes.clear()
+        checking.check(DELIVERY_POLICY, cluster.get(DELIVERY_POLICY, "standard", "shop"))
+        assert cluster.writes == []
+
+
+def test_a_policy_deleted_meanwhile_is_no_failure() -> None:
+    cluster = MemoryCluster()
+    read = cluster.put(DELIVERY_POLICY, policy({}))
+    cluster.objects.clear()
+    checker(cluster).check(DELIVERY_POLICY, read)
+
+
+def test_a_cluster_policy_is_named_without_a_namespace() -> None:
+    cluster = MemoryCluster()
+    made = cluster.put(CLUSTER_DELIVERY_POLICY, {"metadata": {"name": "standard"}, "spec": {"mash": 1}})
+    checker(cluster).check(CLUSTER_DELIVERY_POLICY, made)
+    [event] = cluster.list(EVENT).items
+    assert event["message"].startswith("ClusterDeliveryPolicy standard: spec.mash: unknown field")
+    assert event["metadata"]["namespace"] == "default"
