@@ -1,0 +1,83 @@
+"""Envoy's own counters come out of Prometheus under Istio's names, and not one request is missing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+
+from delivery.lab import pod
+from delivery.lab.envoy import Envoy
+from delivery.lab.mesh.control import Files
+from delivery.lab.mesh.naming import Upstream
+from delivery.lab.mesh.translate import assignment, cluster, routes
+from delivery.lab.process import Process, free_port
+from delivery.lab.prometheus import Prometheus, find_prometheus
+from delivery.lab.readiness import answers
+from tests.conditions import eventually
+
+CANARY = Upstream("shop", "web-canary", 80, "web-canary", "http")
+FAILING, SOUND = 7, 23
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Iterator[tuple[Envoy, Prometheus]]:
+    """One pod that answers /ready with 200 and everything else with 500, behind Envoy, scraped by Prometheus."""
+    try:
+        find_prometheus()
+    except Exception as missing:
+        pytest.skip(str(missing))
+    with ExitStack() as stack:
+        port = free_port("127.9.8.7")
+        env = {"LAB_ADDRESS": "127.9.8.7", "LAB_PORT": str(port), "LAB_POD": "p", "LAB_VERSION": "1"}
+        command = [sys.executable, "-I", "-S", str(Path(pod.__file__))]
+        serving = Process("pod", command, tmp_path / "pod.log", env={**env, "LAB_ERROR_RATE": "1", "LAB_DRAIN_S": "0"})
+        stack.callback(serving.stop)
+        serving.wait_until(lambda: answers(f"http://127.9.8.7:{port}/ready"), 15)
+        (tmp_path / "envoy").mkdir()
+        envoy = Envoy.start(tmp_path / "envoy")
+        stack.callback(envoy.process.stop)
+        _point(Files(tmp_path / "envoy"), port)
+        prometheus = Prometheus.start_new(tmp_path / "prometheus", envoy.admin_port)
+        stack.callback(prometheus.stop)
+        yield envoy, prometheus
+
+
+def _point(files: Files, port: int) -> None:
+    endpoint_slice = {
+        "metadata": {"namespace": "shop", "labels": {"kubernetes.io/service-name": "web-canary"}},
+        "ports": [{"name": "http", "port": port}],
+        "endpoints": [{"addresses": ["10.9.8.7"]}],
+    }
+    files.put(files.endpoints(CANARY), [assignment(CANARY, [endpoint_slice])])
+    files.put(files.clusters, [cluster(CANARY, str(files.endpoints(CANARY)))])
+    files.put(files.routes, [routes({CANARY.cluster: CANARY}, [])])
+
+
+def ask(envoy: Envoy, path: str) -> int:
+    return requests.get(envoy.url + path, headers={"Host": CANARY.host}, timeout=10).status_code
+
+
+def counted(prometheus: Prometheus, query: str) -> dict[str, float]:
+    answer = requests.get(f"{prometheus.url}/api/v1/query", params={"query": query}, timeout=10).json()
+    return {entry["metric"].get("response_code", ""): float(entry["value"][1]) for entry in answer["data"]["result"]}
+
+
+def test_prometheus_counts_what_envoy_served_by_workload_and_code(mesh: tuple[Envoy, Prometheus]) -> None:
+    envoy, prometheus = mesh
+    eventually(lambda: ask(envoy, "/ready") == 200, 15)
+    before = requests.get(f"{envoy.admin_url}/stats?filter=upstream_rq_200", timeout=5).text
+    already = int(before.strip().rpartition(" ")[2])
+    assert [ask(envoy, "/ready") for _ in range(SOUND)] == [200] * SOUND
+    assert [ask(envoy, "/") for _ in range(FAILING)] == [500] * FAILING
+    labels = 'destination_workload="web-canary", destination_workload_namespace="shop", reporter="destination"'
+    wanted = {"200": float(already + SOUND), "500": float(FAILING)}
+    eventually(lambda: counted(prometheus, f"istio_requests_total{{{labels}}}") == wanted, 15)
+    whole = f'istio_request_duration_milliseconds_bucket{{{labels}, le="+Inf"}}'
+    eventually(lambda: sum(counted(prometheus, whole).values()) == already + SOUND + FAILING, 15)
+    bounds = counted(prometheus, f"count(istio_request_duration_milliseconds_bucket{{{labels}}})")
+    assert bounds[""] >= 15  # Envoy's default bounds in milliseconds, .5 to 3,600,000, and +Inf
