@@ -181,7 +181,7 @@ def test_a_mistake_made_later_holds_the_pending_template_and_leaves_the_shop_alo
     eventually(lambda: told_on_deployment(own_rig, "InvalidPolicy"))
     assert own_rig.releases() == []
     set_policy(own_rig, FAST)
-    assert own_rig.ended().status.phase is Phase.SUCCEEDED
+    own_rig.until(lambda release: release.status.phase is Phase.SHIFTING)
 
 
 def test_a_cluster_policy_serves_where_the_namespace_has_none(own_rig: Rig) -> None:

@@ -59,7 +59,7 @@ def test_a_policy_of_another_namespace_does_not_count() -> None:
 
 
 def test_an_empty_annotation_is_told() -> None:
-    with pytest.raises(InvalidSpec, match="annotation headgate[.]dev/policy names ''"):
+    with pytest.raises(InvalidSpec, match=r"annotation headgate[.]dev/policy names ''"):
         find_policy(MemoryCluster().client, deployment(policy=""))
 
 
