@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -19,13 +20,20 @@ from delivery.lab.progress import Narrator
 from delivery.lab.run import run_scenario
 from delivery.lab.scenario import load, resolve, shipped
 
-app = typer.Typer(
-    no_args_is_help=True, help="Releases in a lab on this machine: real Envoy, real Prometheus, no cluster."
-)
+ABOUT = "Releases in a lab on this machine: real Envoy, real Prometheus, no cluster."
+app = typer.Typer(no_args_is_help=True)
+
+TERMINATED = 128 + signal.SIGTERM
 
 Embedded = Annotated[
     bool, typer.Option("--embedded", help="the embedded API server, even if KUBEBUILDER_ASSETS is set")
 ]
+
+
+@app.callback(help=ABOUT)
+def end_in_order() -> None:
+    """Being told to stop is a way to end like any other: every part is stopped and every folder removed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
 
 
 @app.command()

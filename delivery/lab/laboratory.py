@@ -17,7 +17,7 @@ from delivery.cluster.client import Cluster
 from delivery.lab.control_plane import ControlPlane, install_crds, start_control_plane
 from delivery.lab.envoy import Envoy
 from delivery.lab.node_agent import write_control
-from delivery.lab.process import Process
+from delivery.lab.process import Process, ProcessFailed
 from delivery.lab.prometheus import Prometheus
 from delivery.resources.crds import write_definitions
 
@@ -36,7 +36,14 @@ class Laboratory:
     envoy: Envoy
     prometheus: Prometheus
     controller: Process
+    parts: list[Process]
     _control: dict[str, Any] = field(default_factory=lambda: {"dependency": 0.0, "versions": {}})
+
+    def require_whole(self) -> None:
+        """Raises ProcessFailed when a part of the lab that no scenario ends has ended."""
+        for part in self.parts:
+            if not part.running:
+                raise ProcessFailed(f"{part.name} ended with code {part.exit_code}: {part.log_tail()}")
 
     def set_dependency(self, error_rate: float) -> None:
         """From now on this share of all calls to the shared dependency fails, whichever version makes them."""
@@ -78,10 +85,13 @@ def laboratory(assets: Path | None, folder: Path | None = None) -> Iterator[Labo
         stack.callback(envoy.process.stop)
         prometheus = Prometheus.start_new(base / "prometheus", envoy.admin_port)
         stack.callback(prometheus.stop)
+        parts = [envoy.process]
         for name, arguments in _modules(base, envoy).items():
             process = _module(base, name, ["--kubeconfig", str(plane.kubeconfig), *arguments])
             stack.callback(process.stop)
-        running = Laboratory(base, plane, cluster, envoy, prometheus, _start_controller(base, plane, prometheus))
+            parts.append(process)
+        controller = _start_controller(base, plane, prometheus)
+        running = Laboratory(base, plane, cluster, envoy, prometheus, controller, parts)
         stack.callback(running.stop_controller)
         yield running
 

@@ -145,6 +145,7 @@ class Run:
         while time.time() < deadline:
             while events and time.time() - self.changed_at >= events[0].at:
                 self._happen(events.pop(0))
+            self.lab.require_whole()
             releases = self.releases()
             self._trust_promoted(releases)
             progress(self)
