@@ -230,7 +230,12 @@ class Rig:
         return found
 
     def ended(self, timeout_s: float = 40.0) -> Release:
-        return self.until(lambda release: release.status.phase.final, timeout_s)
+        found = self.until(lambda release: release.status.phase.final, timeout_s)
+        route = self.cluster.find(VIRTUAL_SERVICE, NAME, self.namespace)
+        if route:  # releases and routes are two watches: let the other one catch up
+            version = int(route["metadata"]["resourceVersion"])
+            eventually(lambda: self.mesh.writes[-1][0] >= version)
+        return found
 
     # -- judging --
 
