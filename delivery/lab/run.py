@@ -22,7 +22,7 @@ from delivery.resources.release import Phase, Release, Stage, release_from_objec
 from mesh_adapters.adapter import SplitDisagrees, TrafficSplit
 from mesh_adapters.istio.routes import IstioRoutes
 
-STABLE_VERSION = "1.0.0"
+STABLE_VERSION, NEW_VERSION = "1.0.0", "1.1.0"
 ADOPTED_WITHIN_S = 60.0
 HISTORY_S = 5.0  # of traffic before the change, so that every series of the stable version exists
 SETTLED_S = 2.0  # of traffic after the end: what a restored route fails, it fails at once
@@ -56,11 +56,10 @@ class WeightLog:
 class Run:
     """One scenario in one running lab."""
 
-    def __init__(self, lab: Laboratory, scenario: Scenario, *, number: int = 1) -> None:
+    def __init__(self, lab: Laboratory, scenario: Scenario) -> None:
         self.lab = lab
         self.scenario = scenario
-        self.version = f"1.{number}.0"
-        self._newest = number
+        self.version = NEW_VERSION
         self.changed_at = 0.0
         self.weights = WeightLog(TrafficSplit(shop.NAMESPACE, shop.NAME, "web-stable", "web-canary", 0.0))
         self.ledger = Ledger(f"{shop.NAME}-canary.{shop.NAMESPACE}.", {STABLE_VERSION})
@@ -75,8 +74,7 @@ class Run:
     def releases(self) -> list[Release]:
         """This run's Releases, oldest first."""
         found = [release_from_object(item) for item in self.cluster.list(RELEASE, shop.NAMESPACE).items]
-        begun = [release for release in found if (release.status.started_at or self.changed_at) >= self.changed_at]
-        return sorted(begun, key=lambda release: release.status.started_at or time.time())
+        return sorted(found, key=lambda release: release.status.started_at or time.time())
 
     def outcome(self, progress: Progress) -> Outcome:
         """Runs the scenario from the first object to the last look. Raises RunFailed."""
@@ -86,8 +84,8 @@ class Run:
             self._routes.wait_synced(10)
             self._start_load()
             time.sleep(HISTORY_S)
-            self._change(self.version, self.scenario.canary)
             self.changed_at = time.time()
+            self._change(self.version, self.scenario.canary)
             releases = self._until_ended(progress)
             self._unwind()
             time.sleep(SETTLED_S)
@@ -157,11 +155,9 @@ class Run:
         return releases
 
     def _nothing_waits(self) -> bool:
-        """Whether the newest template has its Release."""
-        return len(self.releases()) >= self._newest_number()
-
-    def _newest_number(self) -> int:
-        return 1 + sum(1 for event in self.scenario.events if event.image is not None)
+        """Whether every template that was applied has its Release."""
+        applied = 1 + sum(1 for event in self.scenario.events if event.image is not None)
+        return len(self.releases()) >= applied
 
     def _trust_promoted(self, releases: list[Release]) -> None:
         """From its own rollout on, a promoted version serves everybody and fails by its own settings."""
@@ -181,8 +177,8 @@ class Run:
         if event.start == "controller":
             self.lab.start_controller()
         if event.image:
-            self._newest += 1
-            self.version = f"1.{self._newest}.0"
+            major, minor, patch = self.version.split(".")
+            self.version = f"{major}.{int(minor) + 1}.{patch}"
             self._change(self.version, event.image)
 
     def _set(self, event: Event) -> None:
