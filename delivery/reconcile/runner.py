@@ -162,8 +162,8 @@ class Controller:
     def _failed(self, key: triggers.Key, problem: Exception) -> None:
         name = "/".join(key)
         if isinstance(problem, Conflict | AlreadyExists):
+            self._queue.retry(key)
             log.info("somebody else wrote first; gathering again", deployment=name, problem=str(problem))
-            self._queue.add(key, 0.05)
         elif isinstance(problem, HeadgateError):
             wait = self._queue.retry(key, problem.after if isinstance(problem, Retry) else None)
             log.warning("pass failed", deployment=name, problem=str(problem), again_in_s=round(wait, 1))
