@@ -86,7 +86,8 @@ def verified(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySp
     )
     analysis = status.analysis
     if analysis.started_at is None:
-        start = now + policy.analysis.warm_up
+        # Requests count from the moment the mesh was told, not from the pass that read it back.
+        start = (status.traffic.first_weight_at or now) + policy.analysis.warm_up
         analysis = analysis.model_copy(update={"started_at": start, "data_through": start})
     return status.model_copy(
         update={

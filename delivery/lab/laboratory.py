@@ -23,7 +23,7 @@ from delivery.resources.crds import write_definitions
 
 MESH_CRDS = "HEADGATE_TEST_CRDS"
 REAL_VIRTUAL_SERVICE_CRD = "istio-virtualservice.yaml"
-CONTROLLER_SETTLE_S = 0.3  # nothing lies between Envoy and this Prometheus but one scrape
+CONTROLLER_SETTLE_S = 0.2  # nothing lies between Envoy and this Prometheus but one scrape
 
 
 @dataclass(slots=True)

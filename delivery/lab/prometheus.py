@@ -15,7 +15,7 @@ from delivery.lab.process import Process, free_port
 from delivery.lab.readiness import answers
 
 READY_WITHIN_S = 30.0
-SCRAPE_EVERY = "1s"
+SCRAPE_EVERY = "500ms"
 _RENAMED = {
     "envoy_cluster_upstream_rq": "istio_requests_total",
     "envoy_cluster_upstream_rq_time_bucket": "istio_request_duration_milliseconds_bucket",
