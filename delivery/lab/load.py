@@ -18,6 +18,7 @@ MAX_IN_FLIGHT = 500
 REQUEST_TIMEOUT_S = 15.0
 LATE_S = 1.0  # how far behind its plan the load may catch up after a stall
 CANARY, STABLE = "canary", "stable"
+_FAILED = "stable failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,18 @@ class Ledger:
     requests: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     unaccounted: list[Answer] = field(default_factory=list)
+    _by_second: dict[int, Counter[str]] = field(default_factory=dict)
 
     def enter(self, answer: Answer) -> None:
         arm = CANARY if self.canary_host in answer.cluster else STABLE
+        second = self._by_second.setdefault(int(answer.at), Counter())
         self.requests[arm] += 1
+        second[arm] += 1
         if not answer.failed:
             return
         self.errors[arm] += 1
+        if arm == STABLE:
+            second[_FAILED] += 1
         told = answer.injected == "dependency" or (answer.injected == "true" and answer.version in self.trusted)
         if arm == STABLE and not told:
             self.unaccounted.append(answer)
@@ -65,7 +71,13 @@ class Ledger:
             {arm: self.requests[arm] for arm in (STABLE, CANARY)},
             {arm: self.errors[arm] for arm in (STABLE, CANARY)},
             len(self.unaccounted),
+            sum(self._expected(second) for second in self._by_second.values()),
         )
+
+    def _expected(self, second: Counter[str]) -> float:
+        """What the stable version would have failed of the canary's requests of one second."""
+        same_time = second if second[STABLE] else Counter({STABLE: self.requests[STABLE], _FAILED: self.errors[STABLE]})
+        return second[CANARY] * same_time[_FAILED] / same_time[STABLE] if same_time[STABLE] else 0.0
 
 
 class Load:

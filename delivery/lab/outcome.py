@@ -11,18 +11,22 @@ from delivery.resources.release import Release
 
 @dataclass(frozen=True, slots=True)
 class ArmTotals:
-    """Requests and failed requests of both arms, as the load generator saw them."""
+    """Requests and failed requests of both arms, as the load generator saw them.
+
+    `expected_canary_errors`: what the stable version would have failed of the canary's requests, second by second.
+    """
 
     requests: dict[str, int]
     errors: dict[str, int]
     outside_canary_failures: int
+    expected_canary_errors: float
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Times are seconds since the change of the pod template, None for what did not happen.
 
-    `excess_errors`: the canary's errors beyond what the stable version's rate would have failed of the same requests.
+    `excess_errors`: the canary's errors beyond what the stable version's rate of the same second would have failed.
     `user_visible_5xx_outside_canary`: failures that neither the canary's share nor a version's own configured
     behaviour accounts for: requests lost to a route change, a rollout, a drain.
     """
@@ -61,8 +65,6 @@ def outcome_of(
     """The outcome of a run; its subject is the first Release, the one the scenario began."""
     subject = releases[0]
     status = subject.status
-    rate = totals.errors["stable"] / totals.requests["stable"] if totals.requests["stable"] else 0.0
-    expected = totals.requests["canary"] * rate
     seen = [[round(at - changed_at, 3), weight] for at, weight in weights]
     return Outcome(
         scenario=scenario,
@@ -75,7 +77,7 @@ def outcome_of(
         max_canary_weight=max((weight for _, weight in seen), default=0.0),
         requests=totals.requests,
         errors=totals.errors,
-        excess_errors=round(max(0.0, totals.errors["canary"] - expected), 2),
+        excess_errors=round(max(0.0, totals.errors["canary"] - totals.expected_canary_errors), 2),
         user_visible_5xx_outside_canary=totals.outside_canary_failures,
         weights=seen,
         control_plane=control_plane,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from analysis.errors import InvalidObservation, InvalidState
 from analysis.judge import Judge, Judgement, ReleaseSettings, ReleaseTick, Tolerance
@@ -17,7 +18,7 @@ FOLLOWED_AFTER_S = 5.0  # every proxy has the new weight, and what was sent by t
 
 def judge_settings(policy: DeliveryPolicySpec) -> ReleaseSettings:
     """The judge's settings for a policy."""
-    latency = next((metric for metric in policy.analysis.metrics if isinstance(metric, LatencyMetric)), None)
+    latency = _latency(policy)
     risk = policy.analysis.risk
     return ReleaseSettings(
         wrong_rollback=risk.wrong_rollback,
@@ -60,7 +61,7 @@ def look_again(
             "quality": tuple(f"{finding.code}: {finding.message}" for finding in judgement.quality),
         }
     )
-    return updated, _look(judgement, now) if fresh else None
+    return updated, _look(judgement, policy, now) if fresh else None
 
 
 def _resume(settings: ReleaseSettings, record: AnalysisRecord) -> tuple[Judge, str | None]:
@@ -96,7 +97,7 @@ def _commanded_share(sample: Sample, status: ReleaseStatus) -> float | None:
     return weight / 100
 
 
-def _look(judgement: Judgement, now: float) -> Look:
+def _look(judgement: Judgement, policy: DeliveryPolicySpec, now: float) -> Look:
     return Look(
         at=now,
         verdict=judgement.verdict.value,
@@ -108,8 +109,23 @@ def _look(judgement: Judgement, now: float) -> Look:
         canary_requests=judgement.canary_requests,
         canary_errors=judgement.canary_errors,
         seconds_to_decide=judgement.seconds_to_decide,
-        metrics=judgement.metrics,
+        metrics=_told(judgement, policy),
     )
+
+
+def _told(judgement: Judgement, policy: DeliveryPolicySpec) -> dict[str, Any]:
+    """The metrics' details, of the latency only the quantiles the policy asks for."""
+    latency = _latency(policy)
+    if latency is None or "latency" not in judgement.metrics:
+        return judgement.metrics
+    wanted = {f"p{quantile * 100:g}" for quantile in latency.quantiles}
+    details = judgement.metrics["latency"]
+    quantiles = {name: bounds for name, bounds in details["quantiles"].items() if name in wanted}
+    return {**judgement.metrics, "latency": {**details, "quantiles": quantiles}}
+
+
+def _latency(policy: DeliveryPolicySpec) -> LatencyMetric | None:
+    return next((metric for metric in policy.analysis.metrics if isinstance(metric, LatencyMetric)), None)
 
 
 def _finite(log_evidence: float) -> float:

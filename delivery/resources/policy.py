@@ -12,6 +12,8 @@ from delivery.errors import InvalidSpec
 from delivery.resources.duration import Duration
 from delivery.resources.refusals import sentences
 
+QUANTILES = (0.5, 0.95, 0.99)
+
 
 class Spec(BaseModel):
     """Camel case outside, snake case inside; an unknown field is an error, never ignored."""
@@ -108,9 +110,22 @@ class ErrorRateMetric(Spec):
     tolerance: ToleranceSpec = ToleranceSpec()
 
 
+def _told(quantiles: tuple[float, ...]) -> tuple[float, ...]:
+    unknown = [f"{quantile:g}" for quantile in quantiles if quantile not in QUANTILES]
+    if unknown:
+        known = ", ".join(f"{quantile:g}" for quantile in QUANTILES)
+        raise ValueError(f"no such quantile: {', '.join(unknown)}; choose from {known}")
+    return quantiles
+
+
 class LatencyMetric(Spec):
+    """The whole distribution is judged, whichever quantiles are told."""
+
     name: str = "latency"
     kind: Literal["latency"] = "latency"
+    quantiles: Annotated[tuple[float, ...], AfterValidator(_told)] = Field(
+        default=QUANTILES, description="which of 0.5, 0.95 and 0.99 the evidence tells of both arms"
+    )
     tolerance: LatencyTolerance = LatencyTolerance()
 
 

@@ -49,6 +49,22 @@ def test_a_promoted_version_may_fail_as_it_was_told(ledger: Ledger) -> None:
     assert ledger.totals().outside_canary_failures == 0
 
 
+def test_what_the_stable_version_would_have_failed_is_reckoned_second_by_second(ledger: Ledger) -> None:
+    for _ in range(8):  # a quiet second with a small canary share
+        ledger.enter(Answer(10.2, 200, STABLE_CLUSTER, "1.0.0"))
+    ledger.enter(Answer(10.9, 200, CANARY_CLUSTER, "1.1.0"))
+    for _ in range(2):  # a second of outage with a large one: half of everything fails, and the canary is not to blame
+        ledger.enter(Answer(11.1, 200, STABLE_CLUSTER, "1.0.0"))
+        ledger.enter(Answer(11.2, 500, STABLE_CLUSTER, "1.0.0", "dependency"))
+    for _ in range(4):
+        ledger.enter(Answer(11.3, 200, CANARY_CLUSTER, "1.1.0"))
+        ledger.enter(Answer(11.4, 500, CANARY_CLUSTER, "1.1.0", "dependency"))
+    assert ledger.totals().expected_canary_errors == 4
+    for _ in range(6):  # no stable request to compare with: the rate of all of them, 2 of 12
+        ledger.enter(Answer(12.0, 200, CANARY_CLUSTER, "1.1.0"))
+    assert ledger.totals().expected_canary_errors == pytest.approx(5)
+
+
 class Upstream:
     """A tiny HTTP server that answers everything with 200 and counts."""
 

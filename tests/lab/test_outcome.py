@@ -27,13 +27,18 @@ def release(name: str, phase: Phase, verdict: str, *diary: tuple[float, Phase]) 
 
 
 def outcome(releases: list[Release], weights: list[tuple[float, float]], **totals: Any) -> Outcome:
-    counted = {"requests": {"stable": 1000, "canary": 50}, "errors": {"stable": 10, "canary": 5}} | totals
+    counted: dict[str, Any] = {
+        "requests": {"stable": 1000, "canary": 50},
+        "errors": {"stable": 10, "canary": 5},
+        "expected": 0.5,
+    }
+    counted |= totals
     return outcome_of(
         "errors",
         releases,
         changed_at=CHANGED_AT,
         weights=weights,
-        totals=ArmTotals(counted["requests"], counted["errors"], 0),
+        totals=ArmTotals(counted["requests"], counted["errors"], 0, counted["expected"]),
         control_plane="embedded",
         left_behind=[],
     )
@@ -55,11 +60,10 @@ def test_times_count_from_the_change() -> None:
     assert told.reason == "because: so"
 
 
-def test_excess_errors_are_those_beyond_the_stable_rate_and_never_negative() -> None:
+def test_excess_errors_are_those_beyond_the_expected_and_never_negative() -> None:
     bad = release("web-1", Phase.ROLLED_BACK, "RollBack")
-    assert outcome([bad], []).excess_errors == 4.5  # 5 seen, 50 x 1 % expected
-    assert outcome([bad], [], errors={"stable": 500, "canary": 0}).excess_errors == 0
-    assert outcome([bad], [], requests={"stable": 0, "canary": 0}).excess_errors == 5
+    assert outcome([bad], []).excess_errors == 4.5
+    assert outcome([bad], [], expected=7.0).excess_errors == 0
 
 
 def test_what_did_not_happen_has_no_time_and_no_verdict() -> None:

@@ -120,3 +120,14 @@ def test_the_policy_reaches_the_judge() -> None:
     assert settings.latency_tolerance.relative == 0.3
     without = {**spec, "analysis": {"metrics": [{"kind": "errorRate"}]}}
     assert not judge_settings(parse_policy(without, "policy")).judge_latency
+
+
+def test_of_the_latency_only_the_quantiles_the_policy_asks_for_are_told() -> None:
+    metrics = [{"kind": "errorRate"}, {"kind": "latency", "quantiles": [0.5, 0.99]}]
+    asked = parse_policy({"analysis": {"metrics": metrics}}, "DeliveryPolicy shop/web")
+    stable = ArmIncrement(900, 1, ((10.0, 400.0), (50.0, 880.0), (float("inf"), 900.0)))
+    canary = ArmIncrement(100, 0, ((10.0, 40.0), (50.0, 95.0), (float("inf"), 100.0)))
+    ticks = tuple(Sample(NOW + n, NOW + n + 1, stable, canary) for n in range(5))
+    _, look = look_again(judged(), Reading(ticks, NOW + 5), asked, NOW)
+    assert look is not None
+    assert set(look.metrics["latency"]["quantiles"]) == {"p50", "p99"}

@@ -184,3 +184,9 @@ def test_several_mistakes_are_told_at_once_each_by_its_field() -> None:
 
 def test_a_refused_step_is_told_once() -> None:
     assert refusal(nested("strategy.canary.steps", [500])).count("spec.") == 1
+
+
+def test_a_quantile_that_is_never_told_is_refused() -> None:
+    spec = {"analysis": {"metrics": [{"kind": "errorRate"}, {"kind": "latency", "quantiles": [0.5, 0.9]}]}}
+    with pytest.raises(InvalidSpec, match=r"spec.analysis.metrics\[1\].quantiles: no such quantile: 0.9; choose from"):
+        parse_policy(spec, "DeliveryPolicy shop/web")
