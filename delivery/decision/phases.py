@@ -55,15 +55,11 @@ def move(status: ReleaseStatus, phase: Phase, reason: str, message: str, now: fl
     """
     if phase not in MOVES[status.phase]:
         raise IllegalMove(f"{status.phase} -> {phase} ({reason})")
-    line = Transition(at=now, phase=phase, reason=reason, message=message, weight=status.traffic.verified_weight or 0.0)
-    return status.model_copy(
+    moved = record(status.model_copy(update={"phase": phase}), reason, message, now)
+    return moved.model_copy(
         update={
-            "phase": phase,
-            "reason": reason,
-            "message": message,
             "stage": FIRST_STAGE.get(phase, Stage.NONE),
             "stage_since": now,
-            "history": (*status.history, line)[-HISTORY_LIMIT:],
             "started_at": status.started_at or now,
             "finished_at": now if phase.final else None,
         }
@@ -73,6 +69,13 @@ def move(status: ReleaseStatus, phase: Phase, reason: str, message: str, now: fl
 def enter(status: ReleaseStatus, stage: Stage, now: float) -> ReleaseStatus:
     """The status at a later stage of the same phase."""
     return status.model_copy(update={"stage": stage, "stage_since": now})
+
+
+def record(status: ReleaseStatus, reason: str, message: str, now: float) -> ReleaseStatus:
+    """The status with another present reason and message, and a line of it in the diary."""
+    weight = status.traffic.verified_weight or 0.0
+    line = Transition(at=now, phase=status.phase, reason=reason, message=message, weight=weight)
+    return note(status, reason, message).model_copy(update={"history": (*status.history, line)[-HISTORY_LIMIT:]})
 
 
 def note(status: ReleaseStatus, reason: str, message: str) -> ReleaseStatus:

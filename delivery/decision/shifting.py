@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from delivery.decision.actions import Announce, Decision, EnsureCanary
-from delivery.decision.phases import HISTORY_LIMIT, enter, move, note
+from delivery.decision.phases import HISTORY_LIMIT, enter, move, note, record
 from delivery.decision.snapshot import Look, Snapshot
 from delivery.decision.steps import replicas_for, same_weight
 from delivery.decision.traffic import steer
@@ -139,7 +139,7 @@ def leave_step(status: ReleaseStatus, policy: DeliveryPolicySpec, reason: str, n
         return Decision(promoted, (Announce("Promoting", reason),), again_after=0.0)
     weight = policy.weights[status.step + 1]
     message = f"advancing to {weight:g} %: {reason}"
-    advanced = enter(note(status, "Advancing", message), Stage.NONE, now)
+    advanced = enter(record(status, "Advancing", message, now), Stage.NONE, now)
     advanced = advanced.model_copy(
         update={"step": status.step + 1, "step_since": None, "progress": f"{status.step + 2}/{len(policy.weights)}"}
     )

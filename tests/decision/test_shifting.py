@@ -241,3 +241,10 @@ def test_the_canary_follows_the_stable_pods_both_ways() -> None:
     shrunk = decided(half, canary=canary(5, 5))
     assert only(shrunk, EnsureCanary).replicas == 2
     assert "SetWeight" not in kinds(grown) + kinds(shrunk)
+
+
+def test_a_step_that_is_left_leaves_a_line_in_the_diary() -> None:
+    status = decided(release(weight=5.0, analysis=FED), look=look("Advance")).status
+    assert status is not None
+    assert (status.step, status.history[-1].phase, status.history[-1].reason) == (1, Phase.SHIFTING, "Advancing")
+    assert "advancing to 50 %" in status.history[-1].message
