@@ -14,6 +14,8 @@ from delivery.errors import InvalidSpec
 # The official loader says ConfigException for what it checks and lets everything else of a broken file through.
 UNREADABLE = (ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError)
 
+CONNECTIONS = 32  # every informer holds one while it watches, and the workers want theirs at once
+
 
 def api_client(kubeconfig: Path | None, context: str | None = None) -> ApiClient:
     """A connection as the kubeconfig's `context` (its current one by default), or as the pod when no file is given.
@@ -23,8 +25,10 @@ def api_client(kubeconfig: Path | None, context: str | None = None) -> ApiClient
     try:
         if kubeconfig is None:
             load_incluster_config()
-            return ApiClient()
-        api: ApiClient = new_client_from_config(config_file=str(kubeconfig), context=context)
+            return ApiClient(_pooled(Configuration.get_default_copy()))
+        api: ApiClient = new_client_from_config(
+            config_file=str(kubeconfig), context=context, client_configuration=_pooled(Configuration())
+        )
         if not str(api.configuration.host).startswith(("http://", "https://")):
             raise ValueError(f"server {api.configuration.host!r} must begin with https://")
     except UNREADABLE as problem:
@@ -34,6 +38,11 @@ def api_client(kubeconfig: Path | None, context: str | None = None) -> ApiClient
             f"{where}: cannot read credentials for the API server ({said}); give --kubeconfig FILE"
         ) from problem
     return api
+
+
+def _pooled(configuration: Configuration) -> Configuration:
+    configuration.connection_pool_maxsize = CONNECTIONS
+    return configuration
 
 
 def authorization(configuration: Configuration) -> dict[str, str]:

@@ -28,7 +28,7 @@ def test_a_good_version_is_promoted(rig: Rig) -> None:
     release = rig.ended()
     assert release.status.phase is Phase.SUCCEEDED, release.status
     assert rig.weights() == [0, 5, 50, 100, 0]
-    assert phases(release) == ["Preparing", "Shifting", "Promoting", "Succeeded"]
+    assert phases(release) == ["Preparing", "Shifting", "Shifting", "Promoting", "Succeeded"]  # a line a step
     assert [look.verdict for look in release.status.decisions] == ["Advance", "Advance"]
     assert release.status.traffic.max_weight == 100
     assert release.status.finished_at is not None
