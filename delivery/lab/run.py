@@ -147,17 +147,17 @@ class Run:
             releases = self.releases()
             self._trust_promoted(releases)
             progress(self)
-            if releases and not events and all(_at_rest(release) for release in releases) and self._nothing_waits():
+            if not events and self._all_ended(releases):
                 break
             time.sleep(LOOK_EVERY_S)
         if not releases:
             raise RunFailed(f"scenario {self.scenario.name}: no Release appeared in {self.scenario.timeout:.0f} s")
         return releases
 
-    def _nothing_waits(self) -> bool:
-        """Whether every template that was applied has its Release."""
+    def _all_ended(self, releases: list[Release]) -> bool:
+        """Whether every template that was applied has its Release, and none of them moves any more."""
         applied = 1 + sum(1 for event in self.scenario.events if event.image is not None)
-        return len(self.releases()) >= applied
+        return len(releases) >= applied and all(_at_rest(release) for release in releases)
 
     def _trust_promoted(self, releases: list[Release]) -> None:
         """From its own rollout on, a promoted version serves everybody and fails by its own settings."""
