@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis.observation import TickCounts
 from analysis.onset import OnsetBets
-from analysis.proportion import Floats, bernoulli_log_evidence, relative_log_evidence
+from analysis.proportion import Floats, Rows, bernoulli_log_evidence, relative_log_evidence
 from analysis.settings import ReleaseSettings
 from analysis.stable_rate import StableRate
 
@@ -22,19 +22,18 @@ ROLLBACK_ONSET = OnsetBets(at_once=0.73)
 ADVANCE_ONSET = OnsetBets(at_once=0.9)
 HIGHEST_BOUNDARY = 0.97
 WIDEST = 0.9
+# Ticks at a time: what they need stays in a processor cache.
+AT_ONCE = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorNulls:
-    """Boundaries of R releases: `rho, delta` (R,) for rolling back, `rho_step, delta_step` (R, S) for
-    advancing, `phi` (R,).
-    """
+    """Boundaries of R releases: `rho, delta` (R,) for rolling back, `rho_step, delta_step` (R, S) for advancing."""
 
     rho: Floats
     delta: Floats
     rho_step: Floats
     delta_step: Floats
-    phi: Floats
 
     @classmethod
     def of(cls, settings: Sequence[ReleaseSettings]) -> "ErrorNulls":
@@ -50,13 +49,16 @@ class ErrorNulls:
             delta_step=np.array([[min(t.absolute, WIDEST) for t in ladder] for ladder in ladders], dtype=float).reshape(
                 -1, steps
             ),
-            phi=np.array([s.dispersion for s in settings], dtype=float),
         )
+
+    def of_step(self, rows: Rows, step: Rows) -> tuple[Floats, Floats]:
+        """`rho` and `delta` of the rows' steps, (r,) each."""
+        return self.rho_step[rows, step], self.delta_step[rows, step]
 
 
 @dataclass(slots=True)
 class ErrorEvidence:
-    """`rollback` (R, 6) log bets, one an alternative, `advance` (R, S, 4) likewise per step, and the estimate
+    """`rollback` (R, 6) log bets, one an alternative, `advance` (R, S, 3) likewise per step, and the estimate
     they stake by.
     """
 
@@ -76,42 +78,70 @@ class ErrorEvidence:
             ADVANCE_ONSET.first((releases, steps, KAPPA.size)),
         )
 
-    def observe(self, tick: TickCounts, since: Floats) -> None:
-        """Take in a tick that began at `since` (r,)."""
-        rows = tick.rows
-        expected = self.stable_rate.estimate(rows)
-        phi = self.nulls.phi[rows]
-        against = self._against_tolerance(tick, expected) / phi[:, None]
-        for_step = self._against_harm(tick, expected) / phi[:, None, None]
-        self.rollback[rows] = ROLLBACK_ONSET.roll_on(self.rollback[rows], against, since=since, until=tick.t)
-        self.advance[rows] = ADVANCE_ONSET.roll_on(self.advance[rows], for_step, since=since, until=tick.t)
-        served = tick.n_s > 0
-        self.stable_rate.learn(rows[served], tick.e_s[served], tick.n_s[served], (tick.t - since)[served])
+    def observe(self, tick: TickCounts, phi: Floats) -> "ErrorCourse":
+        """Take in B ticks of the rows, whose log evidence is divided by `phi` (r, B); what was known after each."""
+        expected = self.stable_rate.foretell(tick.rows, tick.e_s, tick.n_s, tick.t - tick.since)
+        # a tick without length is no evidence
+        over = np.where(tick.t > tick.since, 1.0 / phi, 0.0)
+        rows, shape = tick.rows, tick.t.shape
+        rollback = np.empty((*shape, PSI.size))
+        advance = np.empty((*shape, *self.advance.shape[1:]))
+        size = max(1, AT_ONCE // shape[1])
+        for start in range(0, rows.size, size):
+            part = slice(start, start + size)
+            rollback[part], advance[part] = self._roll_on(tick.of(part), expected[part], over[part, :, None])
+        self.rollback[rows], self.advance[rows] = rollback[:, -1], advance[:, -1]
+        return ErrorCourse(tick.t, rollback, advance)
 
-    def log_rollback(self, t: Floats) -> Floats:
-        """Log evidence against "within tolerance at every instant", (R,)."""
-        return ROLLBACK_ONSET.log_total(self.rollback, PSI_WEIGHTS, t)
+    def _roll_on(self, tick: TickCounts, expected: Floats, over: Floats) -> tuple[Floats, Floats]:
+        """The bets after each tick, of rolling back and of advancing."""
+        against = self._against_tolerance(tick, expected) * over
+        for_step = self._against_harm(tick, expected) * over[:, :, :, None]
+        when = {"since": tick.since, "until": tick.t}
+        return (
+            ROLLBACK_ONSET.roll_on(self.rollback[tick.rows], against, **when),
+            ADVANCE_ONSET.roll_on(self.advance[tick.rows], for_step, **when),
+        )
 
-    def log_advance(self, t: Floats) -> Floats:
-        """Log evidence against "as bad as the step forbids at every instant", (R, S)."""
-        return ADVANCE_ONSET.log_total(self.advance, KAPPA_WEIGHTS, t)
+    def now(self, t: Floats) -> "ErrorCourse":
+        """What is known at the last instants t (R,), as a course of one tick."""
+        return ErrorCourse(t[:, None], self.rollback[:, None], self.advance[:, None])
 
     def _against_tolerance(self, tick: TickCounts, expected: Floats) -> Floats:
         rho, delta = self.nulls.rho[tick.rows], self.nulls.delta[tick.rows]
-        gain = np.empty((tick.rows.size, PSI.size))
+        gain = np.empty((*expected.shape, PSI.size))
         ratio_only = delta == 0.0
         for mask, rule in ((ratio_only, _relative), (~ratio_only, _mixed)):
             chosen = np.flatnonzero(mask)
-            n_c, e_c, n_s, e_s = (a[chosen, None] for a in (tick.n_c, tick.e_c, tick.n_s, tick.e_s))
-            gain[chosen] = rule(n_c, e_c, n_s, e_s, rho[chosen, None], delta[chosen, None], expected[chosen, None])
+            n_c, e_c, n_s, e_s = (a[chosen, :, None] for a in (tick.n_c, tick.e_c, tick.n_s, tick.e_s))
+            margin = rho[chosen, None, None], delta[chosen, None, None]
+            gain[chosen] = rule(n_c, e_c, n_s, e_s, *margin, expected[chosen, :, None])
         return gain
 
     def _against_harm(self, tick: TickCounts, expected: Floats) -> Floats:
-        rho, delta = (a[tick.rows][:, :, None] for a in (self.nulls.rho_step, self.nulls.delta_step))
-        p_s = np.minimum(expected[:, None, None], (HIGHEST_BOUNDARY - delta) / rho)
+        rho, delta = (a[tick.rows][:, None, :, None] for a in (self.nulls.rho_step, self.nulls.delta_step))
+        p_s = np.minimum(expected[:, :, None, None], (HIGHEST_BOUNDARY - delta) / rho)
         p_c = np.minimum(KAPPA * p_s, 0.9 * (rho * p_s + delta))
-        n_c, e_c, n_s, e_s = (a[:, None, None] for a in (tick.n_c, tick.e_c, tick.n_s, tick.e_s))
+        n_c, e_c, n_s, e_s = (a[:, :, None, None] for a in (tick.n_c, tick.e_c, tick.n_s, tick.e_s))
         return bernoulli_log_evidence(n_c, e_c, n_s, e_s, p_c=p_c, p_s=p_s, rho=rho, delta=delta)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCourse:
+    """Bets of r releases after each of B ticks that end at `t` (r, B): `rollback` (r, B, 6), `advance` (r, B, S, 3)."""
+
+    t: Floats
+    rollback: Floats
+    advance: Floats
+
+    def log_rollback(self) -> Floats:
+        """Log evidence against "within tolerance at every instant", (r, B)."""
+        return ROLLBACK_ONSET.log_total(self.rollback, PSI_WEIGHTS, self.t)
+
+    def log_advance(self, step: Rows) -> Floats:
+        """Log evidence against "as bad as step (r,) forbids at every instant", (r, B)."""
+        asked = np.take_along_axis(self.advance, step[:, None, None, None], axis=2)[:, :, 0]
+        return ADVANCE_ONSET.log_total(asked, KAPPA_WEIGHTS, self.t)
 
 
 def _relative(n_c: Floats, e_c: Floats, n_s: Floats, e_s: Floats, rho: Floats, _: Floats, __: Floats) -> Floats:

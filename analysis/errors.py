@@ -14,11 +14,14 @@ class InvalidSettings(AnalysisError):
 
 
 class InvalidObservation(AnalysisError):
-    """The tick of release `index` is not a possible observation: correct `field` and send it again."""
+    """A tick of release `index` (the `tick`-th of those sent at once) is not a possible observation: correct `field`
+    and send it again.
+    """
 
-    def __init__(self, index: int, field: str, problem: str) -> None:
-        super().__init__(f"tick of release {index}: {field} {problem}")
-        self.index, self.field, self.problem = index, field, problem
+    def __init__(self, index: int, field: str, problem: str, tick: int = 0) -> None:
+        place = f"tick {tick} of release {index}" if tick else f"tick of release {index}"
+        super().__init__(f"{place}: {field} {problem}")
+        self.index, self.field, self.problem, self.tick = index, field, problem, tick
 
 
 class InvalidState(AnalysisError):

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from analysis import state as stored
+from analysis.course import Course, Risks, Weighed
 from analysis.judgement import Judgement, judgements
-from analysis.observation import ReleaseTick, gather, gather_latency
+from analysis.observation import LatencyCounts, ReleaseTick, TickCounts, check, gather, gather_latency
+from analysis.proportion import Rows
 from analysis.quality import Finding
 from analysis.settings import ReleaseSettings, Tolerance, check_settings
 from analysis.verdict import Verdict
@@ -35,25 +37,53 @@ class Judge:
         judge._evidence = stored.load(judge._settings, states)
         return judge
 
+    def learn_stable(self, tick: TickCounts, histograms: Sequence[LatencyCounts] = ()) -> None:
+        """Learn what stable is like from its ticks before the first judged instant, whose canary counts are 0. Nothing
+        of it is evidence. Raises InvalidObservation, and then takes in nothing.
+        """
+        check(tick, histograms, np.full(len(self._settings), -np.inf))
+        self._evidence.learn_stable(tick, histograms)
+
     def observe(self, ticks: Sequence[ReleaseTick | None]) -> None:
         """Take in one tick a release; None where there is nothing new. Raises InvalidObservation, and then
         takes in nothing.
         """
-        counts, histograms = gather(ticks, self._evidence.t), gather_latency(ticks)
-        self._evidence.observe(counts, histograms)
+        self.observe_arrays(gather(ticks, self._evidence.t), gather_latency(ticks))
+
+    def observe_arrays(self, tick: TickCounts, histograms: Sequence[LatencyCounts] = ()) -> Course:
+        """Take in B ticks of each of r releases at once, as if one after the other: what was known after each.
+
+        Raises InvalidObservation, and then takes in nothing.
+        """
+        check(tick, histograms, self._evidence.t)
+        return self._evidence.observe(tick, histograms)
 
     def states(self) -> list[dict[str, Any]]:
         """One JSON-serialisable state a release."""
         return stored.dump(self._evidence, self._settings)
 
-    def judge(self, steps: Sequence[int]) -> list[Judgement]:
-        """Judge every release for its step (an index into its advance_tolerances; steps beyond the last use
-        the last).
+    def weigh(self, steps: Sequence[int], course: Course | None = None) -> Weighed:
+        """What the evidence allows, as arrays and without sentences: of the ticks of a course (r, B), or now (R, 1).
+
+        `steps` has one step for each of all R releases, as for `judge`.
         """
+        asked, risks = self._asked(steps), Risks.of(self._settings)
+        if course is None:
+            return self._evidence.now().weigh(risks, asked)
+        part = Risks(risks.rollback[course.rows], risks.advance[course.rows])
+        return course.weigh(part, asked[course.rows])
+
+    def judge(self, steps: Sequence[int], now: Sequence[float] | None = None) -> list[Judgement]:
+        """Judge every release for its step (an index into its advance_tolerances; steps beyond the last use
+        the last). `now`, seconds on each release's own clock, lets data that stopped coming be seen as stale.
+        """
+        present = None if now is None else np.asarray(now, dtype=float)
+        return judgements(self._evidence, self._settings, self._asked(steps), present)
+
+    def _asked(self, steps: Sequence[int]) -> Rows:
         if len(steps) != len(self._settings):
             raise ValueError(f"judge needs one step for each of {len(self._settings)} releases, got {len(steps)}")
-        asked = np.array(
+        return np.array(
             [min(max(step, 0), len(s.advance_tolerances) - 1) for step, s in zip(steps, self._settings, strict=True)],
             dtype=np.intp,
         )
-        return judgements(self._evidence, self._settings, asked)

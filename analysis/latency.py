@@ -1,89 +1,156 @@
-"""Evidence that the canary answers more slowly than stable, from counts in the cells of a common histogram.
+"""Evidence that the canary answers more slowly than stable, or no slower than tolerated, from counts in the cells of
+a common histogram.
 
-Shapes: r releases of the same bounds, C cells, A = 8 alternatives. An alternative tilts the stable cells
-(known from earlier ticks only) by `exp(strength x h)`, h increasing in latency: a shift of everything, of the
+Shapes: r rows (a release at a tick) of the same bounds, C cells, A alternatives; inside, cells come first and rows
+last, which is how a processor adds cells up quickest. An alternative tilts the stable
+cells (known from earlier ticks only) by `exp(strength x h)`, h increasing in latency: a shift of everything, of the
 upper half, or of the slowest tenth.
 """
 
 import numpy as np
 from scipy.special import ndtri
 
-from analysis.proportion import Floats
-from analysis.slowing import Slowing, slow_down
+from analysis.proportion import Floats, Rows
+from analysis.slowing import Slowing, cuts, standing
 
 SHIFT = (0.15, 0.4, 1.0)
-UPPER = (0.3, 0.8)
-SLOWEST = (0.4, 0.9, 2.0)
+UPPER = (0.4,)
+SLOWEST = (0.5, 1.4)
 Z90 = float(ndtri(0.9))
-ALTERNATIVES = len(SHIFT) + len(UPPER) + len(SLOWEST)
+SLOWER = len(SHIFT) + len(UPPER) + len(SLOWEST)
+# Advancing asks what a harmless canary looks like: a little quicker or a little slower.
+HARMLESS = (-0.05, 0.1)
 SMOOTHING = 0.5
-# One step of expectation-maximisation; more changed no delay that was measured.
-PROJECTION_STEPS = 1
 LARGEST_STAKE = 0.99
-# Releases at a time: what they need fits a processor cache.
-BLOCK = 256
+# Rows at a time: what they need fits a processor cache.
+BLOCK = 320
+# Which factors the canary's side has is a matter of power, not of validity, so half precision of them is enough; what
+# stable pays for them is worked out in full.
+ROUGH = np.float32
 
 
-def tilted(stable: Floats) -> Floats:
-    """The alternatives' cell probabilities, (r, C) -> (r, A, C)."""
-    above = np.cumsum(stable, axis=1)
-    score = ndtri(np.clip(above - 0.5 * stable, 1e-12, 1 - 1e-12))
+def tilted(stable: Floats, score: Floats) -> Floats:
+    """The slower alternatives' cell probabilities: stable (C, r) and the cells' middle scores (C, r) -> (C, 6, r)."""
     upper, slowest = np.maximum(score, 0.0), np.maximum(score - Z90, 0.0)
-    powers = np.stack(
-        [
-            strength * h
-            for h, strengths in ((score, SHIFT), (upper, UPPER), (slowest, SLOWEST))
-            for strength in strengths
-        ],
-        axis=1,
-    )
-    raw = stable[:, None, :] * np.exp(powers)
-    return np.asarray(raw / raw.sum(axis=2, keepdims=True))
+    powers = [
+        strength * h for h, strengths in ((score, SHIFT), (upper, UPPER), (slowest, SLOWEST)) for strength in strengths
+    ]
+    return _by_powers(stable, powers)
 
 
-def latency_log_evidence(canary: Floats, stable: Floats, earlier: Floats, bounds: Floats, slower: float) -> Floats:
-    """Log evidence (r, A) against "the canary is stochastically no slower than `slower` (>= 1) times stable".
+def harmless(stable: Floats, score: Floats) -> Floats:
+    """The harmless alternatives' cell probabilities: (C, r), (C, r) -> (C, 2, r)."""
+    return _by_powers(stable, [strength * score for strength in HARMLESS])
 
-    `canary, stable` (r, C) are the tick's cell counts under upper `bounds` (C,), `earlier` (r, C) the stable
-    cells of the ticks before. With M the slowing of the cells, the canary's factors s_c rise with latency and
-    the stable ones follow from them, `n_c (M' s_c) + n_s s_s = n` in every cell: the expectation is at most 1
-    whatever the cells' law (arithmetic over geometric mean). At `slower` = 1 nothing is assumed; above it M
-    rests on how requests lie within buckets (see `slowing`). Zero where either arm has no requests or nothing
-    is known of stable.
+
+def _by_powers(stable: Floats, powers: list[Floats]) -> Floats:
+    raw = np.exp(np.stack(powers, axis=1, dtype=ROUGH, casting="same_kind"))
+    raw *= stable.astype(ROUGH)[:, None]
+    raw /= raw.sum(axis=0)
+    return np.asarray(raw)
+
+
+def latency_log_evidence(
+    canary: Floats, stable: Floats, earlier: Floats, bounds: Floats, *, slower: float, harm: float
+) -> tuple[Floats, Floats]:
+    """Log evidence (r, 6) against "the canary is stochastically no slower than `slower` (>= 1) times stable", and
+    (r, 2) against "it is at least `harm` (> 1) times slower".
+
+    `canary, stable` (r, C) are a tick's cell counts under upper `bounds` (C,), `earlier` (r, C) the stable cells of
+    the ticks before. With M the slowing of the cells, the canary's factors s_c rise (for the second: fall) with
+    latency and the stable ones follow from them, `n_c (M' s_c) + n_s s_s = n` in every cell: the expectation is at
+    most 1 whatever the cells' law (arithmetic over geometric mean). At `slower` = 1 nothing is assumed; beyond 1 M
+    rests on how requests lie within buckets (see `slowing`). Zero where either arm has no requests or nothing is
+    known of stable.
     """
-    gain = np.empty((canary.shape[0], ALTERNATIVES))
+    back, on = np.empty((canary.shape[0], SLOWER)), np.empty((canary.shape[0], len(HARMLESS)))
     for start in range(0, canary.shape[0], BLOCK):
         part = slice(start, start + BLOCK)
-        gain[part] = _block_log_evidence(canary[part], stable[part], earlier[part], bounds, slower)
-    return gain
+        x, y, known = (np.ascontiguousarray(cells[part].T) for cells in (canary, stable, earlier))
+        back[part], on[part] = _block(x, y, known, bounds, slower, harm)
+    return back, on
 
 
-def _block_log_evidence(canary: Floats, stable: Floats, earlier: Floats, bounds: Floats, slower: float) -> Floats:
-    n_c, n_s = canary.sum(axis=1), stable.sum(axis=1)
-    usable = (n_c > 0) & (n_s > 0) & (earlier.sum(axis=1) > 0)
-    odds = np.where(usable, n_c, 1.0) / np.where(usable, n_s, 1.0)
-    known = earlier + SMOOTHING / earlier.shape[1]
-    q_s = known / known.sum(axis=1, keepdims=True)
-    q_c = tilted(q_s)
-    moved = None if slower == 1.0 else slow_down(q_s, bounds, slower)
-    stake = _stake(q_c, q_s[:, None, :], odds[:, None, None], moved)
-    paid = odds[:, None, None] * (stake if moved is None else moved.back(stake))
-    shrink = np.minimum(1.0, LARGEST_STAKE / np.maximum(paid.max(axis=2, keepdims=True), 1e-300))
-    gain = np.einsum("rac,rc->ra", np.log1p(shrink * stake), canary)
-    gain += np.einsum("rac,rc->ra", np.log1p(-shrink * paid), stable)
-    return np.where(usable[:, None], gain, 0.0)
+def _block(
+    canary: Floats, stable: Floats, earlier: Floats, bounds: Floats, slower: float, harm: float
+) -> tuple[Floats, Floats]:
+    n_c, n_s = canary.sum(axis=0), stable.sum(axis=0)
+    usable = ((n_c > 0) & (n_s > 0) & (earlier.sum(axis=0) > 0))[:, None]
+    odds = np.where(usable[:, 0], n_c, 1.0) / np.where(usable[:, 0], n_s, 1.0)
+    known = earlier + SMOOTHING / earlier.shape[0]
+    q_s = known / known.sum(axis=0)
+    # not smoothed: what was never seen below a bucket must not pull the bucket's own requests down in it
+    within, score = standing(earlier / np.maximum(earlier.sum(axis=0), 1e-300))
+    middle, anchor = _middle(q_s), (within < 0.5).sum(axis=0)
+    cut = cuts(within, score, bounds, harm)
+    moved: Slowing | None = cut.moving_fewer()
+    factor = _factors(harmless(q_s, middle), q_s[:, None], odds, moved, anchor, rising=False)
+    on = _gain(factor, odds, moved, canary, stable)
+    if slower == 1.0:
+        moved = None
+    else:
+        cut = cut if slower == harm else cuts(within, score, bounds, slower)
+        moved = cut.moving_more()
+    factor = _factors(tilted(q_s, middle), q_s[:, None], odds, moved, anchor, rising=True)
+    back = _gain(factor, odds, moved, canary, stable)
+    return np.where(usable, back.T, 0.0), np.where(usable, on.T, 0.0)
 
 
-def _stake(q_c: Floats, q_s: Floats, odds: Floats, moved: Slowing | None) -> Floats:
-    """`q_c / null - 1` at nearly the null nearest to the alternative, made to rise with latency; (r, A, C)."""
-    part = odds / (1.0 + odds)
-    null = part * q_c + (1.0 - part) * q_s
+def _middle(cells: Floats) -> Floats:
+    """Nearly the normal score of the middle of each cell, (C, r), within 0.2 out to one in 10,000. Which increasing
+    function it is is a matter of power only.
+    """
+    above = np.cumsum(cells, axis=0) - 0.5 * cells
+    logit = np.log(above / (1.0 - above))
+    return np.asarray(np.copysign(4.177 * (np.sqrt(1.0 + 0.3 * np.abs(logit)) - 1.0), logit))
+
+
+def _factors(q_c: Floats, q_s: Floats, odds: Floats, moved: Slowing | None, anchor: Rows, *, rising: bool) -> Floats:
+    """`q_c / null` at nearly the null nearest to the alternative, made monotone in latency and scaled to expect 1
+    under it; (C, A, r).
+    """
+    part, q_s = (odds / (1.0 + odds)).astype(ROUGH), q_s.astype(ROUGH)
     if moved is None:
-        return np.asarray(q_c / null - 1.0)
+        return np.asarray(q_c / (part * q_c + (1.0 - part) * q_s))
+    moved = moved.roughly()
+    null = moved.back(q_c / moved.forward(q_s))
+    null *= part
+    null += 1.0 - part
+    null *= q_s
     slowed = moved.forward(null)
-    for _ in range(PROJECTION_STEPS):
-        null = null * part * moved.back(q_c / slowed) + (1.0 - part) * q_s
-        slowed = moved.forward(null)
-    factor = np.maximum.accumulate(q_c / slowed, axis=2)
-    # an alternative within tolerance has no rising factor: what is left of it is the constant 1, which stakes nothing
-    return np.asarray(factor / (factor * slowed).sum(axis=2, keepdims=True) - 1.0)
+    factor = _made_monotone(q_c / slowed, anchor, rising)
+    # an alternative on the null's side has no monotone factor: what is left is the constant 1, which stakes nothing
+    slowed *= factor
+    factor /= slowed.sum(axis=0)
+    return np.asarray(factor)
+
+
+def _made_monotone(factor: Floats, anchor: Rows, rising: bool) -> Floats:
+    """Factors (C, A, r) flattened, where they fall (or rise), outwards from the `anchor` cell (r,): what the rare cells
+    at either end say must not level out what the many in the middle say.
+    """
+    up, down = (np.maximum, np.minimum) if rising else (np.minimum, np.maximum)
+    last = factor.shape[0] - 1
+    for cell in range(1, last + 1):
+        beyond = cell > anchor
+        if beyond.any():
+            up(factor[cell - 1], factor[cell], out=factor[cell], where=beyond)
+    for cell in range(last - 1, -1, -1):
+        below = cell < anchor
+        if below.any():
+            down(factor[cell + 1], factor[cell], out=factor[cell], where=below)
+    return factor
+
+
+def _gain(factor: Floats, odds: Floats, moved: Slowing | None, canary: Floats, stable: Floats) -> Floats:
+    """Log evidence (A, r) of the rows' counts for the canary's factors; the stable ones follow from them."""
+    factor = factor.astype(float)
+    factor -= 1.0
+    paid = odds * factor if moved is None else moved.times(odds).back(factor)
+    shrink = np.minimum(1.0, LARGEST_STAKE / np.maximum(paid.max(axis=0), 1e-300))
+    won = np.log1p(shrink * factor)
+    won *= canary[:, None]
+    paid *= -shrink
+    lost = np.log1p(paid)
+    lost *= stable[:, None]
+    return np.asarray(won.sum(axis=0) + lost.sum(axis=0))

@@ -9,113 +9,138 @@ from typing import Any
 import numpy as np
 
 from analysis.errors import InvalidState
-from analysis.latency import ALTERNATIVES, latency_log_evidence
-from analysis.observation import LatencyCounts
+from analysis.forgetting import before_each, forgetting_sums
+from analysis.latency import HARMLESS, SLOWER, latency_log_evidence
+from analysis.observation import LatencyCounts, TickCounts
 from analysis.onset import OnsetBets
 from analysis.proportion import Floats, Rows
-from analysis.quantiles import QUANTILES, bracket
 from analysis.settings import ReleaseSettings
 
-ONSET = OnsetBets(at_once=0.73)
-WEIGHTS = np.full(ALTERNATIVES, 1.0 / ALTERNATIVES)
+ROLLBACK_ONSET, ADVANCE_ONSET = OnsetBets(at_once=0.73), OnsetBets(at_once=0.9)
+ROLLBACK_WEIGHTS = np.full(SLOWER, 1.0 / SLOWER)
+ADVANCE_WEIGHTS = np.full(len(HARMLESS), 1.0 / len(HARMLESS))
 MEMORY = 600.0
 FEWEST_BOUNDS = 3
-INTERVAL_RISK = 0.05
-Brackets = dict[str, dict[str, list[float | None]]]
 EARLIER, STABLE, CANARY = 0, 1, 2
+Bounds = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyNulls:
+    """Whether latency is judged (R,), and by which pair of `factors`, of number `kind` (R,): how many times slower
+    the canary may be, and how many times slower it must be shown not to be for an advance.
+    """
+
+    judged: np.ndarray
+    factors: list[tuple[float, float]]
+    kind: Rows
+
+    @classmethod
+    def of(cls, settings: Sequence[ReleaseSettings]) -> "LatencyNulls":
+        """Lay the settings out."""
+        pairs = [(1.0 + s.latency_tolerance.relative, 1.0 + s.latency_advance_tolerance.relative) for s in settings]
+        factors = sorted(set(pairs))
+        return cls(
+            judged=np.array([s.judge_latency for s in settings], dtype=bool),
+            factors=factors,
+            kind=np.array([factors.index(pair) for pair in pairs], dtype=np.intp),
+        )
 
 
 @dataclass(slots=True)
 class LatencyEvidence:
-    """`bets` (R, 8) log bets, one an alternative; `cells` (R, 3, C) the stable cells that stakes rest on
-    (forgotten over ten minutes), and all stable and canary cells so far; `bounds` says per release what its
-    cells are, () before the first histogram.
+    """`rollback` (R, 6) and `advance` (R, 2) log bets, one an alternative; `cells` (R, 3, C) the stable cells that
+    stakes rest on (forgotten over ten minutes), and all stable and canary cells so far; `kept` (R,) says which of the
+    `known_bounds` a release's cells have, the first of which is (): no histogram yet.
     """
 
-    judged: np.ndarray
-    slower: Floats
-    phi: Floats
-    bets: Floats
+    nulls: LatencyNulls
+    rollback: Floats
+    advance: Floats
     cells: Floats
-    bounds: list[tuple[float, ...]]
+    kept: Rows
+    known_bounds: list[Bounds]
 
     @classmethod
-    def nothing_yet(cls, settings: Sequence[ReleaseSettings]) -> "LatencyEvidence":
+    def nothing_yet(cls, nulls: LatencyNulls) -> "LatencyEvidence":
         """The state before the first tick."""
-        releases = len(settings)
+        releases = nulls.judged.size
         return cls(
-            judged=np.array([s.judge_latency for s in settings], dtype=bool),
-            slower=np.array([1.0 + s.latency_tolerance.relative for s in settings], dtype=float),
-            phi=np.array([s.dispersion for s in settings], dtype=float),
-            bets=ONSET.first((releases, ALTERNATIVES)),
+            nulls=nulls,
+            rollback=ROLLBACK_ONSET.first((releases, SLOWER)),
+            advance=ADVANCE_ONSET.first((releases, len(HARMLESS))),
             cells=np.zeros((releases, 3, 0)),
-            bounds=[()] * releases,
+            kept=np.zeros(releases, dtype=np.intp),
+            known_bounds=[()],
         )
 
-    def observe(self, ticks: Sequence[LatencyCounts], rows: Rows, since: Floats, until: Floats) -> None:
-        """Take in the histograms among the ticks of `rows` (r,), from `since` to `until` (r,); without one,
-        nothing is learned.
-        """
-        start, end = np.zeros(len(self.bounds)), np.zeros(len(self.bounds))
-        start[rows], end[rows] = since, until
-        gain = np.zeros_like(self.bets)
-        for tick in ticks:
-            for bounds, part, canary, stable in self._aligned(tick):
-                gain[part] = self._learn(bounds, part, canary, stable, end[part] - start[part])
-        judged = rows[self.judged[rows]]
-        self.bets[judged] = ONSET.roll_on(
-            self.bets[judged], gain[judged] / self.phi[judged, None], since=start[judged], until=end[judged]
-        )
+    def bounds(self, row: int) -> Bounds:
+        """The upper bounds of a release's cells, () before the first histogram."""
+        return self.known_bounds[int(self.kept[row])]
 
-    def log_rollback(self, t: Floats) -> Floats:
-        """Log evidence against "no slower than tolerated, at every instant", (R,); 0 where latency is not
-        judged.
-        """
-        return np.where(self.judged, ONSET.log_total(self.bets, WEIGHTS, t), 0.0)
+    def alike(self) -> Iterator[tuple[Bounds, Rows]]:
+        """The judged releases that have had histograms, by their bounds."""
+        for kind, bounds in enumerate(self.known_bounds):
+            rows = np.flatnonzero(self.nulls.judged & (self.kept == kind))
+            if bounds and rows.size:
+                yield bounds, rows
 
-    def quantiles(self) -> list[Brackets]:
-        """Per release the bucket interval of each quantile and arm, milliseconds; None for an end that is not known.
+    def with_bounds(self, fewest: int, most: float = np.inf) -> np.ndarray:
+        """Which releases judge latency and keep from `fewest` to `most` bounds, (R,) bool."""
+        wanted = np.array([fewest <= len(bounds) <= most for bounds in self.known_bounds])
+        return np.asarray(self.nulls.judged & wanted[self.kept])
 
-        Empty where latency is not judged or no histogram came.
+    def observe(self, histograms: Sequence[LatencyCounts], tick: TickCounts, phi: Floats) -> "LatencyCourse":
+        """Take in the histograms of B ticks, their log evidence divided by `phi` (r, B); without one, nothing is
+        learned. Ticks without length teach what stable is like and are no evidence.
         """
-        found: list[Brackets] = [{} for _ in self.bounds]
-        alike: dict[tuple[float, ...], list[int]] = {}
-        for row in np.flatnonzero(self.judged).tolist():
-            alike.setdefault(self.bounds[row], []).append(row)
-        alike.pop((), None)
-        for bounds, rows in alike.items():
-            for quantile in QUANTILES:
-                for arm, name in ((STABLE, "stable_ms"), (CANARY, "canary_ms")):
-                    low, high = bracket(self.cells[rows, arm, : len(bounds)], np.array(bounds), quantile, INTERVAL_RISK)
-                    for row, one, other in zip(rows, low.tolist(), high.tolist(), strict=True):
-                        ends = [one, other if np.isfinite(other) else None]
-                        found[row].setdefault(f"p{round(100 * quantile)}", {})[name] = ends
-        return found
+        place = np.zeros(self.kept.size, dtype=np.intp)
+        place[tick.rows] = np.arange(tick.rows.size)
+        back, on = (np.zeros((*tick.t.shape, size)) for size in (SLOWER, len(HARMLESS)))
+        for histogram in histograms:
+            for bounds, rows, canary, stable in self._aligned(histogram):
+                part = place[rows]
+                back[part], on[part] = self._learn(bounds, rows, canary, stable, tick.since[part], tick.t[part])
+        back /= phi[:, :, None]
+        on /= phi[:, :, None]
+        rows, when = tick.rows, {"since": tick.since, "until": tick.t}
+        rollback = ROLLBACK_ONSET.roll_on(self.rollback[rows], back, **when)
+        advance = ADVANCE_ONSET.roll_on(self.advance[rows], on, **when)
+        self.rollback[rows], self.advance[rows] = rollback[:, -1], advance[:, -1]
+        return LatencyCourse(tick.t, rollback, advance)
 
-    def _aligned(self, tick: LatencyCounts) -> Iterator[tuple[tuple[float, ...], Rows, Floats, Floats]]:
-        """The judged part of the tick in the cells each release keeps: its bounds so far, coarsened to those
-        it shares with the tick.
+    def learn_stable(self, histogram: LatencyCounts, seconds: Floats) -> None:
+        """Learn what stable is like from ticks before the release, of `seconds` (r, B)."""
+        for bounds, rows, _, stable in self._aligned(histogram):
+            at = np.searchsorted(histogram.rows, rows)
+            self._earlier(rows, len(bounds), stable, seconds[at])
+
+    def now(self, t: Floats) -> "LatencyCourse":
+        """What is known at the last instants t (R,), as a course of one tick."""
+        return LatencyCourse(t[:, None], self.rollback[:, None], self.advance[:, None])
+
+    def _aligned(self, histogram: LatencyCounts) -> Iterator[tuple[Bounds, Rows, Floats, Floats]]:
+        """The judged part of the histograms in the cells each release keeps: its bounds so far, coarsened to those
+        it shares with these.
         """
-        judged = np.array([i for i, row in enumerate(tick.rows) if self.judged[row]], dtype=np.intp)
-        kept: dict[tuple[float, ...], list[int]] = {}
-        for i in judged.tolist():
-            kept.setdefault(self.bounds[tick.rows[i]], []).append(i)
-        for known, members in kept.items():
-            common = tuple(sorted(set(known) & set(tick.bounds)))
-            common = common if len(common) >= FEWEST_BOUNDS else tick.bounds
-            part = np.array(members, dtype=np.intp)
+        judged = np.flatnonzero(self.nulls.judged[histogram.rows])
+        kinds = self.kept[histogram.rows[judged]]
+        for kind in np.unique(kinds).tolist():
+            known, part = self.known_bounds[kind], judged[kinds == kind]
+            common = tuple(sorted(set(known) & set(histogram.bounds)))
+            common = common if len(common) >= FEWEST_BOUNDS else histogram.bounds
             if common != known:
-                self._keep(tick.rows[part], known, common)
-            columns = np.searchsorted(tick.bounds, common)
-            canary, stable = (np.diff(c[part][:, columns], axis=1, prepend=0.0) for c in (tick.canary, tick.stable))
-            yield common, tick.rows[part], canary, stable
+                self._keep(histogram.rows[part], known, common)
+            columns = np.searchsorted(histogram.bounds, common)
+            canary, stable = (_cells(arm, part, columns) for arm in (histogram.canary, histogram.stable))
+            yield common, histogram.rows[part], canary, stable
 
-    def _keep(self, rows: Rows, known: tuple[float, ...], common: tuple[float, ...]) -> None:
+    def _keep(self, rows: Rows, known: Bounds, common: Bounds) -> None:
         """Go on with the common bounds; cells that cannot be expressed in them are forgotten, the evidence
         stays.
         """
         if self.cells.shape[2] < len(common):
-            grown = np.zeros((len(self.bounds), 3, len(common)))
+            grown = np.zeros((self.kept.size, 3, len(common)))
             grown[:, :, : self.cells.shape[2]] = self.cells
             self.cells = grown
         fresh = np.zeros((rows.size, 3, self.cells.shape[2]))
@@ -123,40 +148,88 @@ class LatencyEvidence:
             within = np.cumsum(self.cells[rows, :, : len(known)], axis=2)[:, :, np.searchsorted(known, common)]
             fresh[:, :, : len(common)] = np.diff(within, axis=2, prepend=0.0)
         self.cells[rows] = fresh
-        for row in rows.tolist():
-            self.bounds[row] = common
+        if common not in self.known_bounds:
+            self.known_bounds.append(common)
+        self.kept[rows] = self.known_bounds.index(common)
 
-    def _learn(self, bounds: tuple[float, ...], rows: Rows, canary: Floats, stable: Floats, seconds: Floats) -> Floats:
-        width = len(bounds)
-        earlier = self.cells[rows, EARLIER, :width]
-        gain = np.empty((rows.size, ALTERNATIVES))
-        for factor in np.unique(self.slower[rows]).tolist():
-            part = self.slower[rows] == factor
-            gain[part] = latency_log_evidence(canary[part], stable[part], earlier[part], np.array(bounds), factor)
-        self.cells[rows, EARLIER, :width] = earlier * np.exp(-seconds / MEMORY)[:, None] + stable
-        self.cells[rows, STABLE, :width] += stable
-        self.cells[rows, CANARY, :width] += canary
-        return gain
+    def _learn(
+        self, bounds: Bounds, rows: Rows, canary: Floats, stable: Floats, since: Floats, until: Floats
+    ) -> tuple[Floats, Floats]:
+        width, judged = len(bounds), until > since
+        earlier = self._earlier(rows, width, stable, until - since)
+        back = np.zeros((*judged.shape, SLOWER))
+        on = np.zeros((*judged.shape, len(HARMLESS)))
+        kind = self.nulls.kind[rows]
+        for number in np.unique(kind).tolist():
+            slower, harm = self.nulls.factors[number]
+            at = (kind == number)[:, None] & judged
+            whole = ... if at.all() else at
+            back[whole], on[whole] = _log_evidence(canary[whole], stable[whole], earlier[whole], bounds, slower, harm)
+        for arm, cells in ((STABLE, stable), (CANARY, canary)):
+            counted = cells if judged.all() else np.where(judged[:, :, None], cells, 0.0)
+            self.cells[rows, arm, :width] += counted.sum(axis=1)
+        return back, on
+
+    def _earlier(self, rows: Rows, width: int, stable: Floats, seconds: Floats) -> Floats:
+        """The stable cells known before each tick, (r, B, C)."""
+        start = self.cells[rows, EARLIER, :width]
+        age = np.broadcast_to(seconds[:, :, None] / MEMORY, stable.shape)
+        after = forgetting_sums(start, stable, age)
+        self.cells[rows, EARLIER, :width] = after[:, -1]
+        return before_each(start, after)
 
     def dump(self, row: int) -> dict[str, Any]:
         """One release's state; an unbounded last bucket is stored as null, which JSON has a word for."""
-        bounds = self.bounds[row]
+        bounds = self.bounds(row)
         return {
             "bounds": [b if np.isfinite(b) else None for b in bounds],
-            "bets": self.bets[row].tolist(),
+            "rollback": self.rollback[row].tolist(),
+            "advance": self.advance[row].tolist(),
             "cells": self.cells[row, :, : len(bounds)].tolist(),
         }
 
     def restore(self, row: int, state: Any) -> None:
         """Take up a dumped state. Raises InvalidState."""
         try:
-            bounds = tuple(np.inf if b is None else float(b) for b in state["bounds"])
-            bets, cells = np.asarray(state["bets"], dtype=float), np.asarray(state["cells"], dtype=float)
+            bounds: Bounds = tuple(np.inf if b is None else float(b) for b in state["bounds"])
+            stored = [np.asarray(state[name], dtype=float) for name in ("rollback", "advance", "cells")]
         except (KeyError, TypeError, ValueError) as cause:
             raise InvalidState(row, "latency", "is incomplete or not numeric") from cause
-        wanted = (ALTERNATIVES,), (3, len(bounds))
-        if (bets.shape, cells.shape) != wanted or not (np.isfinite(bets).all() and np.isfinite(cells).all()):
+        wanted = [(SLOWER,), (len(HARMLESS),), (3, len(bounds))]
+        if [value.shape for value in stored] != wanted or not all(np.isfinite(value).all() for value in stored):
             raise InvalidState(row, "latency", "does not fit its bounds, or holds a value that is not finite")
         self._keep(np.array([row], dtype=np.intp), (), bounds)
-        self.bets[row] = bets
-        self.cells[row, :, : len(bounds)] = cells
+        self.rollback[row], self.advance[row], self.cells[row, :, : len(bounds)] = stored
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyCourse:
+    """Bets of r releases after each of B ticks that end at `t` (r, B): `rollback` (r, B, 6), `advance` (r, B, 2)."""
+
+    t: Floats
+    rollback: Floats
+    advance: Floats
+
+    def log_rollback(self) -> Floats:
+        """Log evidence against "no slower than tolerated, at every instant", (r, B); 0 where nothing was learned."""
+        return ROLLBACK_ONSET.log_total(self.rollback, ROLLBACK_WEIGHTS, self.t)
+
+    def log_advance(self) -> Floats:
+        """Log evidence against "as slow as an advance forbids, at every instant", (r, B)."""
+        return ADVANCE_ONSET.log_total(self.advance, ADVANCE_WEIGHTS, self.t)
+
+
+def _log_evidence(
+    canary: Floats, stable: Floats, earlier: Floats, bounds: Bounds, slower: float, harm: float
+) -> tuple[Floats, Floats]:
+    """`latency_log_evidence` of (..., C) cells -> (..., A)."""
+    x, y, known = (cells.reshape(-1, len(bounds)) for cells in (canary, stable, earlier))
+    back, on = latency_log_evidence(x, y, known, np.array(bounds), slower=slower, harm=harm)
+    return back.reshape(*canary.shape[:-1], -1), on.reshape(*canary.shape[:-1], -1)
+
+
+def _cells(cumulative: Floats, rows: Rows, columns: Rows) -> Floats:
+    """Counts per cell of the chosen rows and bounds; what rounding makes fall a little is no count."""
+    chosen = cumulative[np.ix_(rows, np.arange(cumulative.shape[1]), columns)]
+    chosen[:, :, 1:] -= chosen[:, :, :-1].copy()
+    return np.asarray(np.maximum(chosen, 0.0, out=chosen))

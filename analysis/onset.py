@@ -32,20 +32,28 @@ class OnsetBets:
         return np.asarray((1.0 - self.at_once) / (1.0 + t / self.half_placed))
 
     def roll_on(self, log_bets: Floats, gain: Floats, *, since: Floats, until: Floats) -> Floats:
-        """Place the bets of (since, until], then multiply all by the tick's log evidence: (r, ...), (r, ...),
-        (r,), (r,).
+        """Place the bets of each tick (since, until], then multiply all by its log evidence, tick after tick:
+        (r, K...), (r, B, K...), (r, B), (r, B) -> log bets after each tick (r, B, K...). A tick without length places
+        nothing.
         """
         # cash(since) - cash(until), written without the difference of nearly equal numbers
         reach = (self.half_placed + since) * (self.half_placed + until)
-        placed = np.log((1.0 - self.at_once) * self.half_placed * (until - since) / reach)
-        return np.asarray(np.logaddexp(log_bets, placed.reshape(-1, *[1] * (log_bets.ndim - 1))) + gain)
+        with np.errstate(divide="ignore"):
+            placed = np.log((1.0 - self.at_once) * self.half_placed * (until - since) / reach)
+        placed = placed.reshape(placed.shape + (1,) * (gain.ndim - 2))
+        if gain.shape[1] == 1:
+            return np.asarray(np.logaddexp(log_bets[:, None], placed) + gain)
+        grown = np.cumsum(gain, axis=1)
+        at_start = np.concatenate([np.zeros_like(gain[:, :1]), grown[:, :-1]], axis=1)
+        stakes = np.concatenate([log_bets[:, None], placed - at_start], axis=1)
+        return np.asarray(np.logaddexp.accumulate(stakes, axis=1)[:, 1:] + grown)
 
     def log_total(self, log_bets: Floats, weights: Floats, t: Floats) -> Floats:
-        """Log evidence of the whole stake, cash included: (R, ..., K), weights (K,) summing to 1, (R,) -> (R,
-        ...).
+        """Log evidence of the whole stake, cash included: (*t.shape, ..., K), weights (K,) summing to 1, t seconds ->
+        (*t.shape, ...).
         """
         running = log_sum_exp(log_bets + np.log(weights))
-        waiting = np.log(self.cash(t)).reshape(-1, *[1] * (running.ndim - 1))
+        waiting = np.log(self.cash(t)).reshape(t.shape + (1,) * (running.ndim - t.ndim))
         return np.asarray(np.logaddexp(running, waiting))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analysis.course import Risks, Weighed
 from analysis.proportion import Floats, Rows, poisson_projection
 from analysis.settings import ReleaseSettings
 from analysis.state import Evidence
@@ -26,31 +27,43 @@ def information_a_second(
     return np.asarray(canary + pace_s * (p_s * np.log(p_s / lam) - p_s + lam))
 
 
-def wait_for(
-    evidence: Evidence, settings: Sequence[ReleaseSettings], asked: Rows, rollback: Floats, advance: Floats
-) -> Floats:
-    """Rough further seconds (R,) until the error rate decides for the `asked` steps at the present traffic.
+def wait_for(evidence: Evidence, settings: Sequence[ReleaseSettings], asked: Rows, weighed: Weighed) -> Floats:
+    """Rough further seconds (R,) until a verdict for the `asked` steps at the present traffic.
 
-    `rollback` and `advance` (R,) are the log evidence so far. Infinite where an arm is silent or the rates so
-    far lie between the two boundaries.
+    `weighed` (R, 1) is the evidence so far. Infinite where an arm is silent or the rates so far lie between the two
+    boundaries.
     """
-    nulls, rows = evidence.errors.nulls, np.arange(asked.size)
-    quiet = np.asarray((evidence.pace[:, :2] <= 0).any(axis=1))
-    seconds = np.maximum(evidence.pace[:, 2], SLOWEST)
-    pace = np.where(quiet[:, None], 1.0, evidence.pace[:, :2] / seconds[:, None])
+    nulls, rows, risks = evidence.errors.nulls, np.arange(asked.size), Risks.of(settings)
+    heard = evidence.supply.pace
+    quiet = np.asarray((heard[:, :2] <= 0).any(axis=1))
+    seconds = np.maximum(heard[:, 2], SLOWEST)
+    pace = np.where(quiet[:, None], 1.0, heard[:, :2] / seconds[:, None])
     p_s, p_c = (smoothed_rate(evidence.totals[:, k + 1], evidence.totals[:, k]) for k in (0, 2))
-    risk_back = np.array([s.wrong_rollback for s in settings])
-    risk_on = np.array([s.wrong_advance for s in settings])
-    soonest = np.full(asked.size, np.inf)
+    phi = evidence.phi * evidence.shadow.raised
+    waits = []
     for missing, rho, delta, side in (
-        (-np.log(risk_back) - rollback, nulls.rho, nulls.delta, 1.0),
-        (-np.log(risk_on) - advance, nulls.rho_step[rows, asked], nulls.delta_step[rows, asked], -1.0),
+        (risks.rollback - weighed.rollback[:, 0], nulls.rho, nulls.delta, 1.0),
+        (
+            risks.advance - weighed.errors_advance[:, 0],
+            *nulls.of_step(rows, asked),
+            -1.0,
+        ),
     ):
-        information = information_a_second(pace[:, 0], pace[:, 1], p_s, p_c, rho=rho, delta=delta) / nulls.phi
+        information = information_a_second(pace[:, 0], pace[:, 1], p_s, p_c, rho=rho, delta=delta) / phi
         towards = (side * (p_c - rho * p_s - delta) > 0) & ~quiet & (information > SLOWEST)
         seconds_left = np.maximum(missing, 0.0) / np.maximum(information, SLOWEST)
-        soonest = np.minimum(soonest, np.where(towards, seconds_left, np.inf))
-    return soonest
+        waits.append(np.where(towards, seconds_left, np.inf))
+    back, on = waits
+    return np.minimum(back, np.maximum(on, _latency_wait(evidence, weighed, risks)))
+
+
+def _latency_wait(evidence: Evidence, weighed: Weighed, risks: Risks) -> Floats:
+    """Seconds (R,) until latency allows an advance if its evidence grows as it did so far; 0 where it is not judged."""
+    so_far, judged = weighed.latency_advance[:, 0], evidence.latency.nulls.judged
+    missing = np.maximum(risks.advance - so_far, 0.0)
+    growing = so_far > SLOWEST
+    going_on = np.where(growing, missing * evidence.t / np.where(growing, so_far, 1.0), np.inf)
+    return np.where(judged & (missing > 0.0), going_on, 0.0)
 
 
 def smoothed_rate(errors: Floats, requests: Floats) -> Floats:

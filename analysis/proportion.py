@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-NEWTON_STEPS = 2
+# The point may be rough (see bernoulli_log_evidence): a step more changed no expected evidence by 1 %.
+NEWTON_STEPS = 1
 LARGEST_STAKE = 0.99
 
 

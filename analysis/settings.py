@@ -32,7 +32,11 @@ class ReleaseSettings:
     advance_tolerances: tuple[Tolerance, ...] = (Tolerance(0.002, 0.25),)
     judge_latency: bool = False
     latency_tolerance: Tolerance = Tolerance(relative=0.2)
+    latency_advance_tolerance: Tolerance = Tolerance(relative=0.2)
     dispersion: float = 1.0
+    objective: float | None = None
+    warm_up: float = 0.0
+    interval: float | None = None
 
 
 def check_settings(settings: Sequence[ReleaseSettings]) -> None:
@@ -44,13 +48,28 @@ def check_settings(settings: Sequence[ReleaseSettings]) -> None:
         if not (isfinite(release.dispersion) and release.dispersion >= 1.0):
             raise InvalidSettings(index, "dispersion", "must be a finite number of at least 1")
         _check_tolerance(index, "error_tolerance", release.error_tolerance)
-        _check_tolerance(index, "latency_tolerance", release.latency_tolerance)
-        if release.latency_tolerance.absolute != 0.0:
-            raise InvalidSettings(index, "latency_tolerance", "must be relative only: set its absolute part to 0")
+        for field in ("latency_tolerance", "latency_advance_tolerance"):
+            _check_tolerance(index, field, getattr(release, field))
+            if getattr(release, field).absolute != 0.0:
+                raise InvalidSettings(index, field, "must be relative only: set its absolute part to 0")
+        if release.latency_advance_tolerance.relative == 0.0:
+            raise InvalidSettings(
+                index, "latency_advance_tolerance", "must be above 0: no canary can be shown not to be slower at all"
+            )
+        _check_rest(index, release)
         if not release.advance_tolerances:
             raise InvalidSettings(index, "advance_tolerances", "must hold at least one step")
         for step, tolerance in enumerate(release.advance_tolerances):
             _check_tolerance(index, f"advance_tolerances[{step}]", tolerance)
+
+
+def _check_rest(index: int, release: ReleaseSettings) -> None:
+    if release.objective is not None and not 0.0 < release.objective < 1.0:
+        raise InvalidSettings(index, "objective", "must lie strictly between 0 and 1, or be None")
+    if not (isfinite(release.warm_up) and release.warm_up >= 0.0):
+        raise InvalidSettings(index, "warm_up", "must be a finite number of seconds of at least 0")
+    if release.interval is not None and not (isfinite(release.interval) and release.interval > 0.0):
+        raise InvalidSettings(index, "interval", "must be a finite number of seconds above 0, or None")
 
 
 def _check_tolerance(index: int, field: str, tolerance: Tolerance) -> None:

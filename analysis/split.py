@@ -51,20 +51,34 @@ class SplitEvidence:
         """The state before the first tick."""
         return cls(np.tile([UNTOLD, 0.0, 0.0, 0.0], (releases, 1)))
 
-    def observe(self, tick: TickCounts) -> None:
-        """Take in ticks whose commanded share is known and strictly between 0 and 1."""
+    def observe(self, tick: TickCounts) -> Floats:
+        """What is known after each of B ticks, (r, B, 4). Shares that are unknown, 0 or 1 say nothing."""
+        before = self.seen[tick.rows]
         told = (tick.share > 0.0) & (tick.share < 1.0)
-        rows, share = tick.rows[told], tick.share[told]
-        before = self.seen[rows]
-        changed = before[:, SHARE] != share
-        requests = np.stack([tick.n_c[told], tick.n_s[told]], axis=1)
-        kept = np.where(changed[:, None], 0.0, before[:, CANARY : STABLE + 1])
-        self.seen[rows] = np.column_stack([share, kept + requests, before[:, REGIME] + changed])
+        share = _latest(np.concatenate([before[:, None, SHARE], np.where(told, tick.share, np.nan)], axis=1))
+        changed = share[:, 1:] != share[:, :-1]
+        requests = np.where(told[:, :, None], np.stack([tick.n_c, tick.n_s], axis=2), 0.0)
+        grown = np.cumsum(requests, axis=1)
+        # a regime counts from its first tick: take off what had been counted by the one before it
+        first = np.maximum.accumulate(np.where(changed, np.arange(share.shape[1] - 1), -1), axis=1)[:, :, None]
+        earlier = np.take_along_axis(grown - requests, np.maximum(first, 0), axis=1)
+        counted = np.where(first < 0, before[:, None, CANARY : STABLE + 1] + grown, grown - earlier)
+        regime = before[:, None, REGIME] + np.cumsum(changed, axis=1)
+        course = np.concatenate([share[:, 1:, None], counted, regime[:, :, None]], axis=2)
+        self.seen[tick.rows] = course[:, -1]
+        return course
 
-    def mismatch(self) -> np.ndarray:
-        """Whether the present regime's split is refuted at a risk of 0.1 % a release, (R,) bool."""
-        told = self.seen[:, SHARE] > 0.0
-        share = np.where(told, self.seen[:, SHARE], 0.5)
-        evidence = log_split_evidence(self.seen[:, CANARY], self.seen[:, STABLE], share, LEEWAY)
-        regime = np.maximum(self.seen[:, REGIME], 1.0)
-        return np.asarray(told & (evidence >= np.log(regime * (regime + 1.0) / RISK)))
+
+def _latest(values: Floats) -> Floats:
+    """Each NaN of (r, B) replaced by what stands before it; the first column has none."""
+    place = np.where(np.isnan(values), 0, np.arange(values.shape[1]))
+    return np.asarray(np.take_along_axis(values, np.maximum.accumulate(place, axis=1), axis=1))
+
+
+def mismatch(seen: Floats) -> np.ndarray:
+    """Whether the present regime's split is refuted at a risk of 0.1 % a release: (..., 4) -> (...,) bool."""
+    told = seen[..., SHARE] > 0.0
+    share = np.where(told, seen[..., SHARE], 0.5)
+    evidence = log_split_evidence(seen[..., CANARY], seen[..., STABLE], share, LEEWAY)
+    regime = np.maximum(seen[..., REGIME], 1.0)
+    return np.asarray(told & (evidence >= np.log(regime * (regime + 1.0) / RISK)))

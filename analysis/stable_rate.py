@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
+from analysis.forgetting import before_each, forgetting_sums
 from analysis.proportion import Floats, Rows
 
 MEMORIES = np.array([3.0, 20.0, 150.0, 1200.0])
@@ -33,29 +34,30 @@ class StableRate:
         shape = (releases, MEMORIES.size)
         return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape))
 
-    def estimate(self, rows: Rows) -> Floats:
-        """The rate foretold for the next tick of the given rows, (r,)."""
-        score = self.score[rows]
-        weight = np.exp(score - score.max(axis=1, keepdims=True))
-        rate = (self.errors[rows] + PRIOR_ERRORS) / (self.requests[rows] + PRIOR_REQUESTS)
-        mean = (weight * rate).sum(axis=1) / weight.sum(axis=1)
-        return np.asarray(np.clip(mean, LOWEST, HIGHEST))
+    def foretell(self, rows: Rows, errors: Floats, requests: Floats, seconds: Floats) -> Floats:
+        """The rate foretold for each tick from those before it, (r, B); the ticks are learned on the way.
 
-    def learn(self, rows: Rows, errors: Floats, requests: Floats, seconds: Floats) -> None:
-        """Take in a tick: (r,) errors, requests (all above 0) and seconds of the given rows."""
-        seen = requests[:, None]
-        shape = self.errors[rows] + PRIOR_ERRORS
-        inverse_scale = self.requests[rows] + PRIOR_REQUESTS
-        fit = _negative_binomial(errors[:, None], shape, inverse_scale / (inverse_scale + seen))
-        score = self.score[rows] * np.exp(-seconds / SCORE_MEMORY)[:, None] + fit
-        self.score[rows] = score - score.max(axis=1, keepdims=True)
-        kept = np.exp(-seconds[:, None] / MEMORIES)
-        self.errors[rows] = self.errors[rows] * kept + errors[:, None]
-        self.requests[rows] = self.requests[rows] * kept + seen
+        `errors`, `requests` and `seconds` are (r, B). A tick without requests teaches nothing and ages nothing.
+        """
+        served = (requests > 0)[:, :, None]
+        passed = np.where(served, seconds[:, :, None], 0.0)
+        seen, failed = np.where(served, requests[:, :, None], 0.0), np.where(served, errors[:, :, None], 0.0)
+        age = passed / MEMORIES
+        errors_after = forgetting_sums(self.errors[rows], np.broadcast_to(failed, age.shape), age)
+        requests_after = forgetting_sums(self.requests[rows], np.broadcast_to(seen, age.shape), age)
+        shape = before_each(self.errors[rows], errors_after) + PRIOR_ERRORS
+        inverse_scale = before_each(self.requests[rows], requests_after) + PRIOR_REQUESTS
+        fit = _negative_binomial(failed, shape, inverse_scale / (inverse_scale + seen))
+        score_after = forgetting_sums(self.score[rows], np.where(served, fit, 0.0), passed / SCORE_MEMORY)
+        score = before_each(self.score[rows], score_after)
+        weight = np.exp(score - score.max(axis=2, keepdims=True))
+        mean = (weight * (shape / inverse_scale)).sum(axis=2) / weight.sum(axis=2)
+        self.errors[rows], self.requests[rows] = errors_after[:, -1], requests_after[:, -1]
+        self.score[rows] = score_after[:, -1] - score_after[:, -1].max(axis=1, keepdims=True)
+        return np.asarray(np.clip(mean, LOWEST, HIGHEST))
 
 
 def _negative_binomial(count: Floats, shape: Floats, probability: Floats) -> Floats:
-    """Log probability of the count, without the part that all memories share; probability is below 1."""
-    return np.asarray(
-        gammaln(shape + count) - gammaln(shape) + shape * np.log(probability) + count * np.log1p(-probability)
-    )
+    """Log probability of the count, without the part that all memories share."""
+    missing = np.log1p(-np.minimum(probability, 1.0 - 1e-16))
+    return np.asarray(gammaln(shape + count) - gammaln(shape) + shape * np.log(probability) + count * missing)

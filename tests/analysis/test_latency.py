@@ -12,13 +12,19 @@ from scipy.stats import multinomial
 from analysis.errors import InvalidObservation
 from analysis.judge import Judge, ReleaseSettings, ReleaseTick, Tolerance, Verdict
 from analysis.latency import latency_log_evidence
+from analysis.proportion import Floats
 from analysis.quantiles import bracket
-from analysis.slowing import slow_down
+from analysis.slowing import Cuts, cuts, standing
 
 BOUNDS = (50.0, 100.0, 200.0, math.inf)
 FAST = (60.0, 150.0, 190.0, 200.0)
 SLOW = (1.0, 5.0, 12.0, 20.0)
 LATENCY = ReleaseSettings(judge_latency=True, latency_tolerance=Tolerance(relative=0.0))
+
+
+def cut(cells: Floats, bounds: Floats, factor: float) -> Cuts:
+    """Of one release's cells (C,)."""
+    return cuts(*standing(cells[:, None] / cells.sum()), bounds, factor)
 
 
 def tick(k: int, canary: tuple[float, ...], bounds: tuple[float, ...] = BOUNDS) -> ReleaseTick:
@@ -32,37 +38,55 @@ def tick(k: int, canary: tuple[float, ...], bounds: tuple[float, ...] = BOUNDS) 
     st.integers(1, 4),
     st.integers(1, 4),
     st.sampled_from([1.0, 1.2, 1.8]),
+    st.sampled_from(["slower", "harm"]),
 )
-def test_expectation_is_at_most_one_for_a_canary_exactly_as_slow_as_tolerated(
-    law: list[float], earlier: list[float], n_c: int, n_s: int, slower: float
+def test_expectation_is_at_most_one_for_a_canary_exactly_as_slow_as_tolerated_or_as_an_advance_forbids(
+    law: list[float], earlier: list[float], n_c: int, n_s: int, factor: float, side: str
 ) -> None:
     bounds = np.array([50.0, 100.0, math.inf])
-    known = np.array([earlier])
-    smoothed = (known + 0.5 / 3) / (known + 0.5 / 3).sum()
+    known = np.array(earlier)
     stable = np.array(law) / sum(law)
-    canary = slow_down(smoothed, bounds, slower).forward(stable[None, None, :])[0, 0]
+    at = cut(known, bounds, factor)
+    slowing = at.moving_more() if side == "slower" else at.moving_fewer()
+    canary = stable if factor == 1.0 else slowing.forward(stable[:, None, None])[:, 0, 0]
     x, y = (np.array([c for c in np.ndindex(n + 1, n + 1, n + 1) if sum(c) == n], dtype=float) for n in (n_c, n_s))
     pairs = np.repeat(x, len(y), axis=0), np.tile(y, (len(x), 1))
     odds = multinomial.pmf(pairs[0], n_c, canary) * multinomial.pmf(pairs[1], n_s, stable)
-    gains = latency_log_evidence(*pairs, np.repeat(known, odds.size, axis=0), bounds, slower)
+    repeated = np.repeat(known[None], odds.size, axis=0)
+    back, on = latency_log_evidence(*pairs, repeated, bounds, slower=factor, harm=max(factor, 1.01))
     assert odds.sum() == pytest.approx(1.0)
-    assert (odds @ np.exp(gains)).max() <= 1.0 + 1e-9
+    if side == "slower":
+        assert (odds @ np.exp(back)).max() <= 1.0 + 1e-9
+    elif factor > 1.0:
+        assert (odds @ np.exp(on)).max() <= 1.0 + 1e-9
 
 
 def test_slowing_keeps_every_request_and_never_moves_one_left() -> None:
     bounds = np.array([1.0, 2.0, 3.0, 5.0, 10.0, 20.0, math.inf])
-    cells = np.array([[5.0, 9.0, 20.0, 4.0, 1.0, 1.0, 0.5]])
+    cells = np.array([5.0, 9.0, 20.0, 4.0, 1.0, 1.0, 0.5])
     for factor in (1.01, 1.2, 2.0, 7.0):
-        slowed = slow_down(cells, bounds, factor).forward(cells[:, None, :])[:, 0]
-        assert slowed.sum() == pytest.approx(cells.sum())
-        assert (slowed >= 0).all()
-        assert (np.cumsum(slowed) <= np.cumsum(cells) + 1e-9).all()
+        at = cut(cells, bounds, factor)
+        more, fewer = (
+            slowing.forward(cells[:, None, None])[:, 0, 0] for slowing in (at.moving_more(), at.moving_fewer())
+        )
+        for slowed in (more, fewer):
+            assert slowed.sum() == pytest.approx(cells.sum())
+            assert (slowed >= -1e-12).all()
+            assert (np.cumsum(slowed) <= np.cumsum(cells) + 1e-9).all()
+        assert (np.cumsum(more) <= np.cumsum(fewer) + 1e-9).all()
+
+
+def test_what_a_slowing_pays_back_is_its_transpose() -> None:
+    cells, factors = np.array([1.0, 5.0, 3.0, 2.0]), np.array([0.5, 1.0, 2.0, 7.0])
+    slowing = cut(cells, np.array([1.0, 2.0, 4.0, 8.0]), 3.0).moving_more()
+    paid = (slowing.forward(cells[:, None, None])[:, 0, 0] * factors).sum()
+    assert (slowing.back(factors[:, None, None])[:, 0, 0] * cells).sum() == pytest.approx(paid)
 
 
 def test_slowing_moves_whole_cells_when_the_factor_is_a_bucket() -> None:
-    cells = np.array([[1.0, 2.0, 4.0, 8.0]])
-    doubled = slow_down(cells, np.array([1.0, 2.0, 4.0, math.inf]), 2.0).forward(cells[:, None, :])
-    assert doubled[0, 0] == pytest.approx([0.0, 1.0, 2.0, 12.0])
+    cells = np.array([1.0, 2.0, 4.0, 8.0])
+    slowing = cut(cells, np.array([1.0, 2.0, 4.0, math.inf]), 2.0).moving_more()
+    assert slowing.forward(cells[:, None, None])[:, 0, 0] == pytest.approx([0.0, 1.0, 2.0, 12.0])
 
 
 def test_a_slow_canary_is_rolled_back_for_its_latency() -> None:
@@ -76,7 +100,7 @@ def test_a_slow_canary_is_rolled_back_for_its_latency() -> None:
         "canary answers with a p50 of 100 to 200 ms, stable of at most 100 ms, as far as buckets tell; such a gap"
     )
     p50 = judgement.metrics["latency"]["quantiles"]["p50"]
-    assert p50 == {"stable_ms": [50.0, 100.0], "canary_ms": [100.0, 200.0]}
+    assert p50 == {"stable_ms": [50.0, 100.0], "canary_ms": [100.0, 200.0], "difference_ms": [0.0, 150.0]}
 
 
 def test_without_judge_latency_histograms_change_nothing() -> None:

@@ -26,8 +26,8 @@ def test_relative_margin_after_each_tick() -> None:
 
 
 def test_ratio_interval_on_the_same_ticks() -> None:
-    n_c, e_c, n_s, e_s = np.array(TICKS, dtype=float).T
-    total = grid_log_likelihood(n_c, e_c, n_s, e_s).sum(axis=0, keepdims=True)
+    n_c, e_c, n_s, e_s = np.array(TICKS, dtype=float).T[:, None, :]
+    total = grid_log_likelihood(n_c, e_c, n_s, e_s)
     lower, likeliest, upper = ratio_interval(total, 0.05)
     assert lower[0] == pytest.approx(1.2806, abs=5e-5)
     assert upper[0] == pytest.approx(39.82, abs=5e-3)

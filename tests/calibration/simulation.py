@@ -46,19 +46,32 @@ def error_runs(
         part = np.broadcast_to(share(t) if callable(share) else share, releases)
         n_c, n_s = rng.poisson(requests * tick * part), rng.poisson(requests * tick * (1 - part))
         e_c, e_s = rng.binomial(n_c, canary(t)), rng.binomial(n_s, stable(t))
-        now = np.full(releases, t)
-        evidence.observe(tick_of(now, n_s, e_s, n_c, e_c), now - tick)
-        sure = evidence.log_rollback(now) >= -np.log(settings.wrong_rollback)
+        course = evidence.observe(tick_of(t, tick, n_s, e_s, n_c, e_c), np.ones((releases, 1)))
+        sure = course.log_rollback()[:, 0] >= -np.log(settings.wrong_rollback)
         rolled_back = np.where(np.isinf(rolled_back) & sure, t, rolled_back)
-        fine = evidence.log_advance(now) >= -np.log(settings.wrong_advance)
-        advanced = np.where(np.isinf(advanced) & fine, t, advanced)
+        for step in range(advanced.shape[1]):
+            fine = course.log_advance(np.full(releases, step))[:, 0] >= -np.log(settings.wrong_advance)
+            advanced[:, step] = np.where(np.isinf(advanced[:, step]) & fine, t, advanced[:, step])
     return Crossings(rolled_back, advanced, evidence)
 
 
-def tick_of(t: Floats, n_s: Counts, e_s: Counts, n_c: Counts, e_c: Counts) -> TickCounts:
-    """One tick of every release; all (R,)."""
-    counts = [np.asarray(count, dtype=float) for count in (n_s, e_s, n_c, e_c)]
-    return TickCounts(np.arange(t.size), t, counts[0], counts[1], counts[2], counts[3], np.full(t.size, np.nan))
+def tick_of(t: float, seconds: float, n_s: Counts, e_s: Counts, n_c: Counts, e_c: Counts) -> TickCounts:
+    """One tick of `seconds` that ends at t, of every release; counts (R,)."""
+    until = np.full((n_s.size, 1), t, dtype=float)
+    stable, failed, canary, faulty = (np.asarray(count, dtype=float)[:, None] for count in (n_s, e_s, n_c, e_c))
+    return TickCounts(
+        rows=np.arange(n_s.size),
+        since=until - seconds,
+        t=until,
+        n_s=stable,
+        e_s=failed,
+        n_c=canary,
+        e_c=faulty,
+        share=np.full_like(until, np.nan),
+        restarted=np.zeros_like(until),
+        x_n=np.zeros_like(until),
+        x_e=np.zeros_like(until),
+    )
 
 
 def most_expected(runs: int, risk: float) -> int:

@@ -45,8 +45,8 @@ def false_alarms(noise: Noise, seed: int) -> tuple[int, int]:
 
 
 def alarms(requests: np.ndarray, errors: np.ndarray, phi: list[float]) -> int:
-    settings = [ReleaseSettings(error_tolerance=Tolerance(), dispersion=value) for value in phi]
-    evidence = ErrorEvidence.nothing_yet(ErrorNulls.of(settings))
+    settings = ReleaseSettings(error_tolerance=Tolerance())
+    evidence = ErrorEvidence.nothing_yet(ErrorNulls.of([settings] * RELEASES))
     crossed = np.zeros(RELEASES, dtype=bool)
     for k in range(TICKS):
         arms = (
@@ -54,9 +54,8 @@ def alarms(requests: np.ndarray, errors: np.ndarray, phi: list[float]) -> int:
             for pods in (slice(CANARIES, None), slice(CANARIES))
             for table in (requests, errors)
         )
-        t = np.full(RELEASES, (k + 1) * TICK)
-        evidence.observe(tick_of(t, *arms), t - TICK)
-        crossed |= evidence.log_rollback(t) >= np.log(100.0)
+        course = evidence.observe(tick_of((k + 1) * TICK, TICK, *arms), np.array(phi)[:, None])
+        crossed |= course.log_rollback()[:, 0] >= np.log(100.0)
     return int(crossed.sum())
 
 

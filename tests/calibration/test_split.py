@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.split import SplitEvidence
+from analysis.split import SplitEvidence, mismatch
 from tests.calibration.simulation import most_expected, tick_of
 
 RELEASES, TICKS = 2000, 200
@@ -17,10 +17,9 @@ def flagged(real: float, told: float, seed: int) -> np.ndarray:
     nobody = np.zeros(RELEASES, dtype=np.int64)
     for k in range(1, TICKS + 1):
         canary = rng.binomial(1000, real, RELEASES)
-        tick = tick_of(np.full(RELEASES, 5.0 * k), 1000 - canary, nobody, canary, nobody)
+        tick = tick_of(5.0 * k, 5.0, 1000 - canary, nobody, canary, nobody)
         tick.share[:] = told
-        evidence.observe(tick)
-        ever |= evidence.mismatch()
+        ever |= mismatch(evidence.observe(tick)[:, -1])
     return ever
 
 
