@@ -19,14 +19,13 @@ from typing import Any
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.onset import log_sum_exp
 from analysis.proportion import Floats
 
 # Log odds ratios bet on, and what part of the stake each has: large ones decide early, when errors are few.
 LOG_ODDS = np.geomspace(0.001, 6.0, 24)
 STAKES = LOG_ODDS**0.25 / np.sum(LOG_ODDS**0.25)
-# Tried on 10,000 random releases: three leave the ends a millionth of the width too far out.
-NEWTON_STEPS = 3
+# Tried on 10,000 random releases: two leave the ends at most 0.02 % of the width too far out.
+NEWTON_STEPS = 2
 
 
 def rate_interval(requests: Any, errors: Any, alpha: float) -> tuple[Floats, Floats]:
@@ -78,10 +77,11 @@ def _end(n: Floats, e: Floats, log_odds: Floats, needed: float) -> Floats:
     for _ in range(NEWTON_STEPS):
         tilt = 1.0 + p[..., None] * growth
         logs = stakes - n * np.log(tilt)
-        excess = log_sum_exp(logs)
-        share = np.exp(logs - excess[..., None])
-        slope = -(n * share * growth / tilt).sum(axis=-1)
-        p = np.clip(p - excess / slope, 0.0, 1.0)
+        top = logs.max(axis=-1, keepdims=True)
+        parts = np.exp(logs - top)
+        whole = parts.sum(axis=-1)
+        slope = -(n * parts * growth / tilt).sum(axis=-1) / whole
+        p = np.clip(p - (top[..., 0] + np.log(whole)) / slope, 0.0, 1.0)
     return np.asarray(p)
 
 
