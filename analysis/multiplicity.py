@@ -12,8 +12,8 @@ def discoveries(log_evidence: Floats, alpha: float) -> NDArray[np.bool_]:
     "False discovery rate control with e-values", 2022).
 
     The k strongest where k is the largest number with `e_(k) >= K/(k alpha)`. Of the releases found, the expected share
-    of those whose hypothesis holds is at most alpha, however the e-values depend on each other, and whenever one chooses
-    to look. The evidence has to be the present one: the highest so far is not an e-value. A release without data has
+    of those whose hypothesis holds is at most alpha, however the e-values depend on each other and whenever one looks.
+    The evidence has to be the present one: the highest so far is not an e-value. A release without data has
     log evidence 0; K = 0 finds nothing. Raises AnalysisError for NaN and for alpha outside (0, 1).
     """
     if not 0.0 < alpha < 1.0:
