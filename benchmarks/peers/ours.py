@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.error_evidence import ErrorEvidence, ErrorNulls
-from analysis.observation import TickCounts
+from analysis.latency_evidence import LatencyEvidence, LatencyNulls
+from analysis.observation import LatencyCounts, TickCounts
 from analysis.settings import ReleaseSettings, Tolerance
 from benchmarks.peers.traffic import Floats, Traffic
 
@@ -61,3 +62,47 @@ def _in_blocks(traffic: Traffic) -> Iterator[TickCounts]:
             x_n=none,
             x_e=none,
         )
+
+
+class LatencyRuns:
+    """Evidence of R runs that their canary is slower than stable at all, look after look."""
+
+    def __init__(self, runs: int, bounds: Floats) -> None:
+        self.settings = ReleaseSettings(judge_latency=True, latency_tolerance=Tolerance())
+        self._evidence = LatencyEvidence.nothing_yet(LatencyNulls.of([self.settings] * runs))
+        self._bounds = tuple(bounds.tolist())
+        self._rows = np.arange(runs)
+
+    @property
+    def threshold(self) -> float:
+        """What the log evidence has to reach."""
+        return -float(np.log(self.settings.wrong_rollback))
+
+    def learn(self, stable: Floats, seconds: float) -> None:
+        """Cell counts (R, C) of stable in the `seconds` before the release."""
+        past = self._histogram(np.zeros_like(stable), stable)
+        self._evidence.learn_stable(past, np.full((self._rows.size, 1), seconds))
+
+    def look(self, canary: Floats, stable: Floats, since: float, until: float) -> Floats:
+        """Log evidence (R,) after a tick with cell counts (R, C) of either arm."""
+        one = np.ones((self._rows.size, 1))
+        none = 0.0 * one
+        tick = TickCounts(
+            rows=self._rows,
+            since=since * one,
+            t=until * one,
+            n_s=none,
+            e_s=none,
+            n_c=none,
+            e_c=none,
+            share=np.nan * one,
+            restarted=none,
+            x_n=none,
+            x_e=none,
+        )
+        course = self._evidence.observe([self._histogram(canary, stable)], tick, self.settings.dispersion * one)
+        return np.asarray(course.log_rollback()[:, 0])
+
+    def _histogram(self, canary: Floats, stable: Floats) -> LatencyCounts:
+        cumulative = (np.cumsum(cells, axis=1)[:, None] for cells in (stable, canary))
+        return LatencyCounts(self._bounds, self._rows, *cumulative)

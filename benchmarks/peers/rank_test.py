@@ -119,4 +119,4 @@ class RankTest:
         return statistic
 
     def setting(self, threshold: float) -> str:
-        return f"{100 * (2 * norm.cdf(threshold) - 1):.2f} % interval"
+        return f"rank z > {threshold:.2f}"

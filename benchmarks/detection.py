@@ -1,0 +1,103 @@
+"""Compares ways to judge a canary on the same simulated traffic and writes what came of it to docs/benchmarks.
+
+python -m benchmarks.detection
+python -m benchmarks.detection --quick --output /tmp
+"""
+
+import os
+import platform
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.peers import page
+from benchmarks.peers.earlier import OURS, earlier_than_ours
+from benchmarks.peers.figure import draw
+from benchmarks.peers.latency import latency_alarms, latency_delays
+from benchmarks.peers.measure import HEALTHY_TIMES, Comparison, Sampling, Way, calibrate, compare, with_one_for_all
+from benchmarks.peers.method import Method
+from benchmarks.peers.oracle import Oracle
+from benchmarks.peers.ours import Ours
+from benchmarks.peers.rank_test import RankTest
+from benchmarks.peers.success_rate import SuccessRateObjective
+from benchmarks.peers.traffic import SCENARIOS, SHARES, Scenario
+from benchmarks.peers.z_tests import AlphaSpending, EveryLook, FixedHorizon
+
+OUTPUT = Path(__file__).parents[1] / "docs" / "benchmarks"
+MAIN_SHARE = 0.1
+QUICK = 200
+
+
+def methods(scenario: Scenario) -> tuple[Method, ...]:
+    """In the order of the tables."""
+    return (
+        SuccessRateObjective(interval=60.0),
+        SuccessRateObjective(interval=10.0),
+        RankTest(),
+        FixedHorizon(),
+        EveryLook(),
+        AlphaSpending(),
+        Oracle(scenario),
+        Ours(),
+    )
+
+
+def at_main_share(sampling: Sampling) -> list[Comparison]:
+    """Everybody at a share of 10 %."""
+    calibrated = [calibrate(sampling, scenario, MAIN_SHARE, methods(scenario)) for scenario in SCENARIOS]
+    return [
+        compare(sampling, scenario, MAIN_SHARE, methods(scenario), thresholds, (OURS, Oracle(scenario).name))
+        for scenario, thresholds in zip(SCENARIOS, with_one_for_all(calibrated), strict=True)
+    ]
+
+
+def at_all_shares(sampling: Sampling) -> list[Comparison]:
+    """Ours and the oracle only, as published."""
+    result = []
+    for scenario in SCENARIOS:
+        both: Sequence[Method] = (Oracle(scenario), Ours())
+        nominal = {method.name: {Way.NOMINAL: method.nominal} for method in both}
+        result += [compare(sampling, scenario, share, both, nominal, tuple(nominal)) for share in SHARES]
+    return result
+
+
+def machine() -> str:
+    """Its size, and what it ran."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}, Python {platform.python_version()}"
+
+
+def main(
+    runs: Annotated[
+        int, typer.Option(min=1, help="broken runs of each kind; healthy ones are four times as many")
+    ] = 4000,
+    seed: Annotated[int, typer.Option(min=0, help="of all randomness")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help=f"{QUICK} runs: whether it works, not what it finds")] = False,
+    output: Annotated[Path, typer.Option(help="folder to write detection.md and detection.svg to")] = OUTPUT,
+) -> None:
+    """Runs, writes and prints the comparison."""
+    started = time.process_time()
+    sampling = Sampling(QUICK if quick else runs, seed)
+    compared = at_main_share(sampling)
+    oracle = Oracle(SCENARIOS[0]).name
+    body = [
+        *page.main_tables(compared),
+        *page.earlier_section(earlier_than_ours(compared, besides=oracle)),
+        *page.share_table(at_all_shares(sampling), oracle),
+        *page.latency_section(latency_delays(sampling), latency_alarms(sampling)),
+    ]
+    command = f"python -m benchmarks.detection --runs {sampling.runs} --seed {seed}"
+    took = f"{machine()}, {(time.process_time() - started) / 60:.1f} min of one core"
+    head = page.introduction(command, sampling.runs, HEALTHY_TIMES * sampling.runs, seed, took)
+    text = "\n".join([*head, *body, ""])
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "detection.md").write_text(text, encoding="utf-8")
+    draw(compared, output / "detection.svg")
+    typer.echo(text)
+
+
+if __name__ == "__main__":
+    typer.run(main)
