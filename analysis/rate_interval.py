@@ -26,6 +26,8 @@ LOG_ODDS = np.geomspace(0.001, 6.0, 24)
 STAKES = LOG_ODDS**0.25 / np.sum(LOG_ODDS**0.25)
 # Tried on 10,000 random releases: two leave the ends at most 0.02 % of the width too far out.
 NEWTON_STEPS = 2
+# Counts may be fractions, but less than this is no request.
+LEAST = 1e-6
 
 
 def rate_interval(requests: Any, errors: Any, alpha: float) -> tuple[Floats, Floats]:
@@ -39,7 +41,7 @@ def rate_interval(requests: Any, errors: Any, alpha: float) -> tuple[Floats, Flo
     """
     requests, errors = np.broadcast_arrays(np.asarray(requests, dtype=float), np.asarray(errors, dtype=float))
     _possible(requests, errors, alpha)
-    some = requests > 0
+    some = requests >= LEAST
     trials, failed = np.where(some, requests, 1.0)[..., None], np.where(some, errors, 0.0)[..., None]
     needed = np.log(2.0 / alpha)
     lower, upper = (_end(trials, failed, sign * LOG_ODDS, needed) for sign in (1.0, -1.0))
@@ -87,7 +89,8 @@ def _end(n: Floats, e: Floats, log_odds: Floats, needed: float) -> Floats:
 
 def _rate(requests: Any, errors: Any) -> Floats:
     requests = np.asarray(requests, dtype=float)
-    return np.asarray(np.where(requests > 0, errors / np.where(requests > 0, requests, 1.0), np.nan))
+    some = requests >= LEAST
+    return np.asarray(np.where(some, errors / np.where(some, requests, 1.0), np.nan))
 
 
 def _possible(requests: Floats, errors: Floats, alpha: float) -> None:

@@ -121,7 +121,7 @@ RISKS = [0.1, 0.05, 0.1, 0.05]
 
 @pytest.mark.parametrize(
     ("mixture", "risk", "law", "piece_v"),
-    zip(MIXTURES, RISKS, [normal, normal, skewed, skewed], [1.0, 1.0, 0.16, 0.16], strict=True),
+    list(zip(MIXTURES, RISKS, [normal, normal, skewed, skewed], [1.0, 1.0, 0.16, 0.16], strict=True)),
 )
 def test_boundaries_are_crossed_rarely_and_not_never(mixture: Mixture, risk: float, law: Law, piece_v: float) -> None:
     often = crossed(mixture, law(np.random.default_rng(4)), piece_v)
