@@ -128,9 +128,8 @@ def boundary(mixture: Mixture, v: Any, alpha: Any) -> Floats:
     level = np.asarray(alpha, dtype=float)
     if not np.all((level > 0) & (level < 1)):
         raise AnalysisError("a boundary: alpha has to lie within (0, 1)")
-    needed = -np.log(level)
-    top = mixture.largest_sum(v) + 0.0 * needed
-    high = np.where(np.isinf(top), _above(mixture, v, needed), top)
+    top, needed = np.broadcast_arrays(mixture.largest_sum(v), -np.log(level))
+    high = top if np.isfinite(top).all() else _enough(mixture, v, needed)
     low = np.zeros_like(high)
     reached = mixture.log_evidence(high, v) > needed
     for _ in range(BISECTIONS):
@@ -140,9 +139,9 @@ def boundary(mixture: Mixture, v: Any, alpha: Any) -> Floats:
     return np.asarray(np.where(reached, high, top))
 
 
-def _above(mixture: Mixture, v: Any, needed: Floats) -> Floats:
-    """A sum that is evidence enough."""
-    trial = np.maximum(v, 1.0) + 0.0 * (mixture.largest_sum(v) < np.inf) + 0.0 * needed
+def _enough(mixture: Mixture, v: Any, needed: Floats) -> Floats:
+    """A sum that is evidence enough, by doubling."""
+    trial = np.broadcast_to(np.maximum(v, 1.0), needed.shape)
     for _ in range(DOUBLINGS):
         trial = np.where(mixture.log_evidence(trial, v) > needed, trial, 2.0 * trial)
     return np.asarray(trial)
