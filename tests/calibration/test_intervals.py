@@ -121,7 +121,7 @@ def test_the_difference_of_mean_rates_is_inside_at_all_times(stable: Course, can
 
 
 def test_a_difference_of_nothing_becomes_known() -> None:
-    """8,000 requests at an equal share, 1 % errors: to 1.2 points either way, where two intervals of one look reach 0.6."""
+    """8,000 requests at an equal share, 1 % errors: to 1.2 points either way; two intervals of one look reach 0.6."""
     missed, width = both_arms(steady(0.01), steady(0.01), np.full(LOOKS, 0.5), seed=13)
     assert missed.sum() <= most_expected(RUNS, ALPHA)
     assert np.median(width) < 2 * 0.012
