@@ -17,7 +17,16 @@ from benchmarks.peers import page
 from benchmarks.peers.earlier import OURS, earlier_than_ours
 from benchmarks.peers.figure import draw
 from benchmarks.peers.latency import latency_alarms, latency_delays
-from benchmarks.peers.measure import HEALTHY_TIMES, Comparison, Sampling, Way, calibrate, compare, with_one_for_all
+from benchmarks.peers.measure import (
+    Comparison,
+    Sampling,
+    Thresholds,
+    Way,
+    alarms_on_ramp,
+    calibrate,
+    compare,
+    with_one_for_all,
+)
 from benchmarks.peers.method import Method
 from benchmarks.peers.oracle import Oracle
 from benchmarks.peers.ours import Ours
@@ -45,22 +54,34 @@ def methods(scenario: Scenario) -> tuple[Method, ...]:
     )
 
 
-def at_main_share(sampling: Sampling) -> list[Comparison]:
+def calibrated(sampling: Sampling) -> list[dict[str, Thresholds]]:
+    """Everybody's thresholds, scenario by scenario."""
+    return with_one_for_all([calibrate(sampling, each, MAIN_SHARE, methods(each)) for each in SCENARIOS])
+
+
+def at_main_share(sampling: Sampling, thresholds: Sequence[dict[str, Thresholds]]) -> list[Comparison]:
     """Everybody at a share of 10 %."""
-    calibrated = [calibrate(sampling, scenario, MAIN_SHARE, methods(scenario)) for scenario in SCENARIOS]
     return [
-        compare(sampling, scenario, MAIN_SHARE, methods(scenario), thresholds, (OURS, Oracle(scenario).name))
-        for scenario, thresholds in zip(SCENARIOS, with_one_for_all(calibrated), strict=True)
+        compare(sampling, scenario, MAIN_SHARE, methods(scenario), chosen, (OURS, Oracle(scenario).name))
+        for scenario, chosen in zip(SCENARIOS, thresholds, strict=True)
     ]
 
 
-def at_all_shares(sampling: Sampling) -> list[Comparison]:
+def on_ramp(sampling: Sampling, thresholds: Sequence[dict[str, Thresholds]]) -> list[dict[tuple[str, Way], int]]:
+    """False alarms of everybody but the oracle, whose rates do not change."""
+    return [
+        alarms_on_ramp(sampling, scenario.stable, [m for m in methods(scenario) if not isinstance(m, Oracle)], chosen)
+        for scenario, chosen in zip(SCENARIOS, thresholds, strict=True)
+    ]
+
+
+def at_all_shares(sampling: Sampling, shares: Sequence[float]) -> list[Comparison]:
     """Ours and the oracle only, as published."""
     result = []
     for scenario in SCENARIOS:
         both: Sequence[Method] = (Oracle(scenario), Ours())
         nominal = {method.name: {Way.NOMINAL: method.nominal} for method in both}
-        result += [compare(sampling, scenario, share, both, nominal, tuple(nominal)) for share in SHARES]
+        result += [compare(sampling, scenario, share, both, nominal, tuple(nominal)) for share in shares]
     return result
 
 
@@ -75,23 +96,26 @@ def main(
         int, typer.Option(min=1, help="broken runs of each kind; healthy ones are four times as many")
     ] = 4000,
     seed: Annotated[int, typer.Option(min=0, help="of all randomness")] = 1,
-    quick: Annotated[bool, typer.Option("--quick", help=f"{QUICK} runs: whether it works, not what it finds")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help=f"{QUICK} runs, one share: whether it works")] = False,
     output: Annotated[Path, typer.Option(help="folder to write detection.md and detection.svg to")] = OUTPUT,
 ) -> None:
     """Runs, writes and prints the comparison."""
     started = time.process_time()
-    sampling = Sampling(QUICK if quick else runs, seed)
-    compared = at_main_share(sampling)
+    sampling = Sampling(QUICK, seed, times=1) if quick else Sampling(runs, seed)
+    shares = (MAIN_SHARE,) if quick else SHARES
+    thresholds = calibrated(sampling)
+    compared = at_main_share(sampling, thresholds)
     oracle = Oracle(SCENARIOS[0]).name
     body = [
         *page.main_tables(compared),
         *page.earlier_section(earlier_than_ours(compared, besides=oracle)),
-        *page.share_table(at_all_shares(sampling), oracle),
-        *page.latency_section(latency_delays(sampling), latency_alarms(sampling)),
+        *page.ramp_section(on_ramp(sampling, thresholds), sampling.healthy),
+        *page.share_table(at_all_shares(sampling, shares), oracle),
+        *page.latency_section(latency_delays(sampling, shares), latency_alarms(sampling, shares)),
     ]
-    command = f"python -m benchmarks.detection --runs {sampling.runs} --seed {seed}"
+    command = f"python -m benchmarks.detection {'--quick' if quick else f'--runs {runs}'} --seed {seed}"
     took = f"{machine()}, {(time.process_time() - started) / 60:.1f} min of one core"
-    head = page.introduction(command, sampling.runs, HEALTHY_TIMES * sampling.runs, seed, took)
+    head = page.introduction(command, sampling.runs, sampling.healthy, seed, took)
     text = "\n".join([*head, *body, ""])
     output.mkdir(parents=True, exist_ok=True)
     (output / "detection.md").write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,7 +16,7 @@ from benchmarks.peers.traffic import HORIZON
 INK, PAPER, RULE = "#1f2328", "#ffffff", "#d1d9e0"
 # The same three after dark; the colours of the lines are readable on both.
 AT_NIGHT = {INK: "#e6edf3", PAPER: "#0d1117", RULE: "#3d444d"}
-COLOURS = ("#b87333", "#9a8c2c", "#7d7f85", "#8e6bbf", "#d1495b", "#2f8f6b", "#6f9bd1", "#2f6fed")
+COLOURS = ("#b87333", "#9a8c2c", "#7d7f85", "#8e6bbf", "#d1495b", "#2f8f6b", "#5b8ac4", "#2f6fed")
 WAYS = (Way.NOMINAL, Way.MATCHED)
 TITLES = {
     Way.NOMINAL: "as published (dotted: more than 1 % false alarms)",
@@ -25,7 +26,7 @@ TITLES = {
 
 def draw(comparisons: Sequence[Comparison], path: Path) -> None:
     """Writes one SVG: a column a scenario, a row a choice of thresholds. Same input, same bytes."""
-    settings = {
+    settings: dict[Any, Any] = {
         "svg.hashsalt": "detection",
         "svg.fonttype": "none",
         "font.family": "sans-serif",

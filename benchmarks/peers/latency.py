@@ -1,6 +1,6 @@
 """How soon our latency evidence finds a slower canary, against the limit of the cells it sees."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -16,7 +16,7 @@ from benchmarks.peers.limit import (
 )
 from benchmarks.peers.measure import PATIENCE, RATE, Sampling, rate_interval
 from benchmarks.peers.ours import LatencyRuns
-from benchmarks.peers.traffic import REQUESTS, SHARES, Floats
+from benchmarks.peers.traffic import REQUESTS, Floats
 
 HEALTHY_SECONDS = 600.0
 STABLE = lognormal_cells()
@@ -99,17 +99,17 @@ class LatencyAlarms:
         return self.interval[0] <= RATE
 
 
-def situations() -> Iterator[Situation]:
+def situations(shares: Sequence[float]) -> Iterator[Situation]:
     """Every share, looks every 2 and 10 s, without a past and with ten minutes of it."""
-    for share, look, past in product(SHARES, (2.0, 10.0), (0.0, 600.0)):
+    for share, look, past in product(shares, (2.0, 10.0), (0.0, 600.0)):
         yield Situation(share, look, past)
 
 
-def latency_delays(sampling: Sampling) -> list[LatencyLine]:
+def latency_delays(sampling: Sampling, shares: Sequence[float]) -> list[LatencyLine]:
     """Every slower law in every situation."""
     lines = []
     for number, law in enumerate(SLOWER):
-        for at in situations():
+        for at in situations(shares):
             limit = slower_limit(law.cells, STABLE, at.share)
             rng = at.generator(sampling.seed, DELAYS + number)
             delays = crossings(rng, law.cells, at, runs=sampling.runs, seconds=_patience(limit, at.look))
@@ -117,10 +117,10 @@ def latency_delays(sampling: Sampling) -> list[LatencyLine]:
     return lines
 
 
-def latency_alarms(sampling: Sampling) -> list[LatencyAlarms]:
+def latency_alarms(sampling: Sampling, shares: Sequence[float]) -> list[LatencyAlarms]:
     """Healthy canaries in every situation."""
     result = []
-    for at in situations():
+    for at in situations(shares):
         rng = at.generator(sampling.seed, ALARMS)
         first = crossings(rng, STABLE, at, runs=sampling.runs, seconds=HEALTHY_SECONDS)
         result.append(LatencyAlarms(at, int(np.isfinite(first).sum()), sampling.runs))

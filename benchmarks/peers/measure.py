@@ -1,6 +1,6 @@
 """What each method makes of the same traffic: false alarms, delays, and the errors let through meanwhile."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -9,13 +9,11 @@ from scipy.stats import binomtest
 
 from benchmarks.peers.limit import error_limit
 from benchmarks.peers.method import Method, first_crossing, highest, matched_threshold
-from benchmarks.peers.traffic import HORIZON, TICK, Floats, Scenario, Traffic, simulate
+from benchmarks.peers.traffic import HORIZON, TICK, Floats, Scenario, Traffic, simulate, simulate_ramp
 
 RATE = 0.01
 # Runs at a time: their counts and evidence fit a few megabytes.
 BATCH = 500
-# Healthy runs are this many times as many: a false alarm rate of 1 % is a rare thing to count.
-HEALTHY_TIMES = 4
 # A run without a horizon is given this many times the limit.
 PATIENCE = 10
 
@@ -27,6 +25,7 @@ class Purpose(Enum):
     HEALTHY = 1
     BROKEN = 2
     TO_THE_END = 3
+    RAMP = 4
 
 
 class Way(Enum):
@@ -42,20 +41,37 @@ Thresholds = dict[Way, float]
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How many broken runs, and the seed that all randomness comes from; there are four times as many healthy ones."""
+    """How many broken runs, and the seed that all randomness comes from.
+
+    Healthy runs are `times` as many: a false alarm rate of 1 % is a rare thing to count.
+    """
 
     runs: int
     seed: int
+    times: int = 4
+
+    @property
+    def healthy(self) -> int:
+        """How many healthy runs."""
+        return self.times * self.runs
 
     def batches(
         self, scenario: Scenario, share: float, purpose: Purpose, seconds: float = HORIZON
     ) -> Iterator[Traffic]:
         """The same traffic for everyone who asks for the same, `BATCH` runs at a time."""
-        runs = self.runs * (HEALTHY_TIMES if purpose in {Purpose.CALIBRATE, Purpose.HEALTHY} else 1)
-        key = [self.seed, purpose.value, *(round(1e6 * value) for value in (scenario.stable, scenario.canary, share))]
+        runs = self.healthy if purpose in {Purpose.CALIBRATE, Purpose.HEALTHY} else self.runs
+        for rng, size in self._generators(runs, purpose, scenario.stable, scenario.canary, share):
+            yield simulate(rng, scenario, share, runs=size, seconds=seconds)
+
+    def ramps(self, rate: float) -> Iterator[Traffic]:
+        """Healthy canaries whose traffic and error rate change."""
+        for rng, size in self._generators(self.healthy, Purpose.RAMP, rate):
+            yield simulate_ramp(rng, rate, runs=size)
+
+    def _generators(self, runs: int, purpose: Purpose, *values: float) -> Iterator[tuple[np.random.Generator, int]]:
+        key = [self.seed, purpose.value, *(round(1e6 * value) for value in values)]
         for batch, start in enumerate(range(0, runs, BATCH)):
-            rng = np.random.default_rng([*key, batch])
-            yield simulate(rng, scenario, share, runs=min(BATCH, runs - start), seconds=seconds)
+            yield np.random.default_rng([*key, batch]), min(BATCH, runs - start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +150,14 @@ def rate_interval(hits: int, runs: int) -> tuple[float, float]:
 
 
 def calibrate(sampling: Sampling, scenario: Scenario, share: float, methods: Sequence[Method]) -> dict[str, Thresholds]:
-    """By method, its nominal threshold and the one that 1 % of healthy runs at the scenario's stable rate exceed."""
-    tops = _highest(sampling, scenario, share, methods, Purpose.CALIBRATE)
+    """By method, its nominal threshold and the one that 1 % of healthy runs at the scenario's stable rate exceed.
+
+    One standard error less than 1 %, so that on other runs it is rarely more.
+    """
+    tops = _highest(sampling.batches(scenario.healthy(), share, Purpose.CALIBRATE), methods)
+    cautious = RATE - np.sqrt(RATE * (1.0 - RATE) / sampling.healthy)
     return {
-        method.name: {Way.NOMINAL: method.nominal, Way.MATCHED: matched_threshold(top, RATE)}
+        method.name: {Way.NOMINAL: method.nominal, Way.MATCHED: matched_threshold(top, max(cautious, 0.0))}
         for method, top in zip(methods, tops, strict=True)
     }
 
@@ -159,7 +179,7 @@ def compare(
     """Every method at each of its thresholds, on runs that no threshold was chosen by; those whose names are `patient`
     also without a horizon.
     """
-    tops = _highest(sampling, scenario, share, methods, Purpose.HEALTHY)
+    tops = _highest(sampling.batches(scenario.healthy(), share, Purpose.HEALTHY), methods)
     found = _found(sampling, scenario, share, methods, thresholds)
     lines = tuple(
         Line(
@@ -211,11 +231,20 @@ def excess_errors(traffic: Traffic, delays: Floats, stable: float) -> Floats:
     return np.asarray(beyond[np.arange(delays.size), last])
 
 
-def _highest(
-    sampling: Sampling, scenario: Scenario, share: float, methods: Sequence[Method], purpose: Purpose
-) -> list[Floats]:
-    """Each method's highest statistic of each healthy run."""
-    batches = sampling.batches(scenario.healthy(), share, purpose)
+def alarms_on_ramp(
+    sampling: Sampling, rate: float, methods: Sequence[Method], thresholds: dict[str, Thresholds]
+) -> dict[tuple[str, Way], int]:
+    """False alarms of every method at its thresholds when traffic and error rate change."""
+    tops = _highest(sampling.ramps(rate), methods)
+    return {
+        (method.name, way): int(np.sum(top > threshold))
+        for method, top in zip(methods, tops, strict=True)
+        for way, threshold in thresholds[method.name].items()
+    }
+
+
+def _highest(batches: Iterable[Traffic], methods: Sequence[Method]) -> list[Floats]:
+    """Each method's highest statistic of each run."""
     tops = [[highest(method.statistic(traffic)) for method in methods] for traffic in batches]
     return [np.concatenate(column) for column in zip(*tops, strict=True)]
 

@@ -4,17 +4,45 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.peers.earlier import OURS, Earlier
 from benchmarks.peers.latency import LatencyAlarms, LatencyLine
-from benchmarks.peers.measure import Comparison, Line, UntilEnd, Way
-from benchmarks.peers.traffic import HORIZON, SCENARIOS, TICK
+from benchmarks.peers.measure import Comparison, Line, UntilEnd, Way, rate_interval
+from benchmarks.peers.traffic import HORIZON, RAMP, SCENARIOS, TICK
 
 ABOUT = {
     Way.NOMINAL: "As their authors set them; ours at its default risk of 1 %.",
-    Way.MATCHED: (
-        "Each threshold is the one that 1 % of healthy runs at this very stable rate exceed (other runs than those counted "
-        "here). Nobody knows the stable rate to such precision beforehand: this flatters every method, ours included."
-    ),
+    Way.MATCHED: """\
+Each threshold is the one that 1 % of other healthy runs at this very stable rate exceeded, less one standard error.
+Nobody knows the stable rate to such precision beforehand: this flatters every method, ours included.""",
     Way.ONE_FOR_ALL: "One threshold a method, the highest of its three matched ones: what could be configured once.",
 }
+HOW_TO_READ = """\
+100 requests/s in all, Poisson; errors binomial. Every method sees the same counts of the same runs. A healthy run has
+the stable rate in both arms, and every alarm in it is false. Delays run from the first request to the canary; a run
+without an alarm counts as infinite in median and p90. Excess errors: the canary's beyond stable's rate, until the
+rollback or the end. *Not valid*: more than 1 % of false alarms, even at the lower end of the 95 % interval.
+
+Limit: ln(100) / information, what no method's mean delay can beat that alarms falsely in at most 1 % of runs however
+long they last. Mean / limit of ours and of the oracle is measured without a horizon (ten times the limit); that of
+the others within 30 min, where `>=` marks that some runs found nothing. Below 1 come methods with more false alarms,
+and methods that stop looking: their risk need not last beyond the horizon."""
+EARLIER = """\
+Valid: the 95 % interval of its false alarm rate reaches down to 1 %. The mean counts runs without an alarm as ending
+with the horizon; the difference is taken run by run, positive where ours is later, with its 95 % interval. A method
+is listed for its mean (beyond chance) or its median."""
+RAMP_ABOUT = f"""\
+False alarms, % (95 %), of the same methods at the same thresholds over 30 min in which a healthy canary gets
+{", ".join(f"{100 * share:g}" for share in RAMP)} % of the traffic, ten minutes each, while the error rate of *both*
+arms doubles with every step. Methods that pool all counts so far see a canary whose traffic came when everybody failed
+more (Simpson's paradox): what was a valid threshold for steady traffic is none here. The fixed-horizon test looks at
+the end of the first step only."""
+LATENCY = """\
+100 requests/s, Istio's bounds, stable lognormal with median 80 ms and sigma 0.6, no tolerance, latency judged alone
+(beside the error rate it shares the stake, which costs ln 2 of evidence).
+
+"Limit" is that of every test that is valid for all canaries stochastically no slower than stable; "told the law" that
+of a test that knows which law to expect. For a shift they are one. For the tail they are not: the 20.2 s at a 10 %
+share that the design names belong to a law both of whose halves are wider, and more than half of that information is
+fast requests being *faster*, which a test that never blames a faster canary cannot count. With only the slow half
+wider it is 46.1 s. For every test that never blames a faster canary it is 46.9 s under either law."""
 HEAD = (
     "method",
     "threshold",
@@ -87,11 +115,7 @@ def earlier_section(earlier: Sequence[Earlier]) -> Iterator[str]:
     if not earlier:
         yield "Nowhere: neither in the mean, beyond chance, nor in the median."
         return
-    yield (
-        "Valid: the 95 % interval of its false alarm rate reaches 1 %. The mean counts runs without an alarm as ending at "
-        f"{HORIZON:.0f} s; the difference is taken run by run, positive where ours is later, with its 95 % interval. Both "
-        "medians are given; each line is there for its mean or its median."
-    )
+    yield EARLIER
     yield ""
     head = (
         "scenario",
@@ -115,6 +139,20 @@ def _earlier_row(one: Earlier) -> list[str]:
     ]
 
 
+def ramp_section(alarms: Sequence[dict[tuple[str, Way], int]], healthy: int) -> Iterator[str]:
+    """False alarms when traffic changes: counts by method and way, scenario by scenario."""
+    yield from ("", "## When traffic changes", "", RAMP_ABOUT, "")
+    head = ["method", "thresholds", *(f"from {100 * scenario.stable:g} % errors" for scenario in SCENARIOS)]
+    yield from table(head, [_ramp_row(key, [by[key] for by in alarms], healthy) for key in alarms[0]])
+
+
+def _ramp_row(key: tuple[str, Way], counts: Sequence[int], healthy: int) -> list[str]:
+    method, way = key
+    name = f"**{method}**" if method == OURS else method
+    rates = [f"{100 * count / healthy:.2f} ({percent(*rate_interval(count, healthy))})" for count in counts]
+    return [name, way.value, *rates]
+
+
 def share_table(comparisons: Sequence[Comparison], oracle: str) -> Iterator[str]:
     """Ours and the oracle at all shares, without a horizon."""
     yield from (
@@ -130,7 +168,7 @@ def share_table(comparisons: Sequence[Comparison], oracle: str) -> Iterator[str]
 
 
 def _share_row(comparison: Comparison, oracle: str) -> list[str]:
-    line, ended = (source(OURS, Way.NOMINAL) for source in (comparison.line, lambda *key: comparison.to_the_end[key]))
+    line, ended = comparison.line(OURS, Way.NOMINAL), comparison.to_the_end[OURS, Way.NOMINAL]
     return [
         comparison.scenario.name,
         f"{100 * comparison.share:g}",
@@ -151,19 +189,8 @@ def latency_section(lines: Sequence[LatencyLine], alarms: Sequence[LatencyAlarms
     head = ("canary", "share, %", "looks every, s", "stable known for, s", "limit, s", "told the law, s")
     yield from table((*head, "median, s", "p90, s", "mean, s", "mean / limit"), [_latency_row(line) for line in lines])
     yield from ("", "Healthy canaries, ten minutes each:", "")
-    head = ("share, %", "looks every, s", "stable known for, s", "runs", "false alarms, % (95 %)")
-    yield from table(head, [_alarm_row(one) for one in alarms])
-
-
-LATENCY = (
-    "100 requests/s, Istio's bounds, stable lognormal with median 80 ms and sigma 0.6, no tolerance, latency judged alone "
-    '(judged beside the error rate it shares the stake, which costs ln 2 of evidence). "Limit" is that of every test that '
-    'is valid for all canaries stochastically no slower than stable; "told the law" that of a test that is told which '
-    "law to expect, the design's figure. They are one for a shift. For the tail they differ: the design's 20.2 s at 10 % "
-    "belong to a law whose both halves are wider, where half of the information lies in fast requests being *faster*, "
-    "which a test that never blames a faster canary must not count. With only the slow half wider it is 46.1 s, and "
-    "46.9 s for every valid test under either law."
-)
+    columns = ("share, %", "looks every, s", "stable known for, s", "runs", "false alarms, % (95 %)")
+    yield from table(columns, [_alarm_row(one) for one in alarms])
 
 
 def _latency_row(line: LatencyLine) -> list[str]:
@@ -191,23 +218,7 @@ def _alarm_row(one: LatencyAlarms) -> list[str]:
 def introduction(command: str, runs: int, healthy: int, seed: int, machine: str) -> Iterator[str]:
     """What was run, and how to read it."""
     names = ", ".join(scenario.name for scenario in SCENARIOS)
-    yield from (
-        "# How soon a bad canary is found",
-        "",
-        f"`{command}`",
-        "",
-        f"Seed {seed}; {runs} broken runs and {healthy} healthy ones of every kind; {machine}.",
-        "",
-        f"Error rates of stable and canary: {names}. 100 requests/s in all, Poisson; errors binomial; a tick every "
-        f"{TICK:g} s; {HORIZON / 60:g} min. Every method sees the same counts of the same runs. A healthy run has the stable "
-        "rate in both arms, and every alarm in it is false. Delays run from the first request to the canary; a run without "
-        "an alarm counts as infinite in median and p90. Excess errors: the canary's beyond stable's rate, until the rollback "
-        "or the horizon. *Not valid*: more than 1 % of false alarms, even at the lower end of the 95 % interval.",
-        "",
-        "Limit: ln(100) / information, what the mean delay of no method can beat that alarms falsely in at most 1 % of "
-        "runs however long they last. Mean / limit of ours and of the oracle is measured without a horizon (ten times the "
-        "limit); that of the others within 30 min, where `>=` marks that some runs found nothing. A method may fall below 1 "
-        "where its false alarms are more than 1 % or its looks end.",
-        "",
-        "![share of broken canaries found over time](detection.svg)",
-    )
+    yield from ("# How soon a bad canary is found", "", f"`{command}`", "")
+    yield f"Seed {seed}; {runs} broken runs and {healthy} healthy ones of every kind; {machine}."
+    yield f"\nError rates of stable and canary: {names}. A tick every {TICK:g} s, {HORIZON / 60:g} min."
+    yield from (HOW_TO_READ, "", "![share of broken canaries found over time](detection.svg)")

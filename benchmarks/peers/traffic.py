@@ -30,6 +30,8 @@ class Scenario:
 
 SCENARIOS = (Scenario(0.001, 0.01), Scenario(0.01, 0.02), Scenario(0.005, 0.0075))
 SHARES = (0.05, 0.1, 0.25, 0.5)
+# A canary's shares in the runs whose traffic changes.
+RAMP = (0.05, 0.2, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,29 @@ def simulate(
 ) -> Traffic:
     """`requests` a second of both arms together, in whole ticks covering `seconds`."""
     shape = runs, max(1, int(np.ceil(seconds / tick - 1e-9)))
-    n_c = rng.poisson(requests * tick * share, shape)
-    n_s = rng.poisson(requests * tick * (1.0 - share), shape)
-    e_c, e_s = rng.binomial(n_c, scenario.canary), rng.binomial(n_s, scenario.stable)
-    return Traffic(tick, share, *(a.astype(float) for a in (n_c, e_c, n_s, e_s)))
+    return _served(rng, shape, tick, requests, share, np.array([scenario.canary]), np.array([scenario.stable]))
+
+
+def simulate_ramp(rng: np.random.Generator, rate: float, *, runs: int) -> Traffic:
+    """A healthy canary over RAMP's steps of equal length, while both arms' error rate, from `rate` on, is doubled with
+    every step. The traffic's `share` is that of the last step.
+    """
+    per_step = round(HORIZON / TICK / len(RAMP))
+    shares, times = np.repeat(RAMP, per_step), np.repeat(2.0 ** np.arange(len(RAMP)), per_step)
+    return _served(rng, (runs, shares.size), TICK, REQUESTS, shares, rate * times, rate * times)
+
+
+def _served(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    tick: float,
+    requests: float,
+    share: Floats | float,
+    canary: Floats,
+    stable: Floats,
+) -> Traffic:
+    n_c = rng.poisson(requests * tick * np.asarray(share), shape)
+    n_s = rng.poisson(requests * tick * (1.0 - np.asarray(share)), shape)
+    e_c, e_s = rng.binomial(n_c, canary), rng.binomial(n_s, stable)
+    last = float(np.asarray(share).flat[-1])
+    return Traffic(tick, last, *(a.astype(float) for a in (n_c, e_c, n_s, e_s)))

@@ -14,7 +14,7 @@ from benchmarks.peers.traffic import HORIZON, Floats, Traffic
 NOMINAL = float(norm.ppf(0.99))
 RISK = 0.01
 # Points of the density between two looks, and how many standard deviations below zero it reaches.
-POINTS, DEPTH = 1001, 8.0
+POINTS, DEPTH = 401, 8.0
 
 
 def pooled_z(n_c: Floats, e_c: Floats, n_s: Floats, e_s: Floats) -> Floats:
