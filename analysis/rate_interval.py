@@ -36,8 +36,9 @@ def rate_interval(requests: Any, errors: Any, alpha: float) -> tuple[Floats, Flo
 
     Covers, at all times at once, with probability at least 1 - alpha, whatever the rates did (see above); valid too
     where a request counts as part of an error. (0, 1) without requests; the lower end is 0 without errors, the upper 1
-    without successes. Requests of one instant have to fail independently of each other: where they do not, divide both
-    counts by their dispersion. Raises AnalysisError naming the first release that cannot be.
+    without successes. Requests of one instant have to fail independently of each other given their rates; where they do
+    not, dividing both counts by their dispersion corrects to second order. Raises AnalysisError naming the first
+    release that cannot be.
     """
     requests, errors = np.broadcast_arrays(np.asarray(requests, dtype=float), np.asarray(errors, dtype=float))
     _possible(requests, errors, alpha)
