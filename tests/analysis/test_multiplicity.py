@@ -80,29 +80,39 @@ def test_one_coin_for_all_releases_uses_the_promise_up() -> None:
     assert fooled <= most_expected(runs, alpha)
 
 
-@pytest.mark.parametrize("likeness", [-0.04, 0.0, 0.5, 0.95])
+REGRESSED = np.arange(42) >= 40
+
+
+def fleets(likeness: float) -> Floats:
+    """Evidence in 3,000 runs about 40 healthy releases and 2 regressions: likelihood ratios of normal observations
+    correlated by `likeness`.
+    """
+    tilt, correlation = 3.0, likeness + (1.0 - likeness) * np.eye(42)
+    noise = np.random.default_rng(2).multivariate_normal(np.zeros(42), correlation, size=3000)
+    return np.asarray(tilt * (noise + tilt * REGRESSED) - tilt**2 / 2.0)
+
+
+@pytest.mark.parametrize("likeness", [-0.02, 0.0, 0.5, 0.95])
 def test_the_share_of_false_discoveries_is_kept_under_dependence(likeness: float) -> None:
-    """20 healthy releases and 5 regressions, likelihood ratios of normal observations correlated by `likeness`."""
-    runs, alpha, tilt = 3000, 0.2, 2.0
-    regressed = np.arange(25) >= 20
-    correlation = likeness + (1.0 - likeness) * np.eye(25)
-    noise = np.random.default_rng(2).multivariate_normal(np.zeros(25), correlation, size=runs)
-    evidence = tilt * (noise + tilt * regressed) - tilt**2 / 2.0
-    found = np.array([discoveries(one, alpha) for one in evidence])
-    share = false_share(found, regressed)
-    assert share.mean() + 3.0 * share.std() / np.sqrt(runs) <= alpha
-    assert found[:, regressed].any(axis=1).mean() > 0.2
+    found = np.array([discoveries(one, 0.2) for one in fleets(likeness)])
+    share = false_share(found, REGRESSED)
+    assert share.mean() + 3.0 * share.std() / np.sqrt(3000) <= 0.2
+    assert found[:, REGRESSED].any(axis=1).mean() > 0.2
+
+
+def test_releases_believed_one_by_one_would_not_keep_it() -> None:
+    assert false_share(fleets(0.0) >= np.log(1.0 / 0.2), REGRESSED).mean() > 0.2
 
 
 def test_it_is_kept_at_the_moment_of_the_first_discovery() -> None:
     """Looking after every tick and stopping as soon as anything is found, over releases that share their noise."""
     runs, alpha, ticks = 500, 0.2, 40
-    regressed = np.arange(12) >= 10
+    regressed = np.arange(32) >= 30
     rng = np.random.default_rng(3)
-    evidence = np.zeros((runs, 12))
-    found = np.zeros((runs, 12), dtype=bool)
+    evidence = np.zeros((runs, 32))
+    found = np.zeros((runs, 32), dtype=bool)
     for _ in range(ticks):
-        noise = 0.8 * rng.normal(size=(runs, 1)) + 0.6 * rng.normal(size=(runs, 12))
+        noise = 0.8 * rng.normal(size=(runs, 1)) + 0.6 * rng.normal(size=(runs, 32))
         evidence += 0.5 * (noise + 0.5 * regressed) - 0.125
         for run in np.flatnonzero(~found.any(axis=1)):
             found[run] = discoveries(evidence[run], alpha)

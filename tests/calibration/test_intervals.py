@@ -167,13 +167,13 @@ def test_a_quantile_is_inside_its_bracket_at_all_times(quantile: float) -> None:
 
 
 def test_a_bound_that_is_the_quantile_is_rarely_refuted() -> None:
-    """The hardest law for a bracket: half of the requests at or below a bound, exactly."""
+    """The hardest law for a bracket, looked at after every request: just half of them at or below a bound."""
     rng = np.random.default_rng(16)
     within, law = np.array([50.0, 100.0, 200.0, math.inf]), [0.2, 0.3, 0.3, 0.2]
     cells = np.zeros((RUNS, within.size))
     missed = np.zeros(RUNS, dtype=bool)
     for _ in range(80):
-        cells += rng.multinomial(10, law, size=RUNS)
+        cells += rng.multinomial(1, law, size=RUNS)
         low, high = bracket(cells, within, 0.5, ALPHA)
         missed |= (low >= 100.0) | (high < 100.0)
     assert missed.sum() <= most_expected(RUNS, ALPHA)
