@@ -66,8 +66,10 @@ def judgements(
     """One judgement a release; `asked` (R,) are steps that exist, `now` (R,) the present on the releases' clocks."""
     weighed = evidence.now().weigh(Risks.of(settings), asked)
     totals = evidence.totals
-    rates = (rate_interval(totals[:, k], totals[:, k + 1], INTERVAL_RISK) for k in (0, 2))
-    n_s, e_s, n_c, e_c = totals.T
+    # counts that are worth less because single instances are noisy: a correction to second order, as for evidence
+    worth = totals / (evidence.phi * evidence.shadow.raised)[:, None]
+    rates = (rate_interval(worth[:, k], worth[:, k + 1], INTERVAL_RISK) for k in (0, 2))
+    n_s, e_s, n_c, e_c = worth.T
     difference = difference_interval(n_s, e_s, n_c, e_c, INTERVAL_RISK)
     columns = zip(
         _pairs(weighed.errors_rollback, weighed.errors_advance),

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import structlog
 import typer
 
+from delivery.cli.backtest import backtest
+from delivery.cli.errors import fail
 from delivery.clock import WallClock
 from delivery.cluster.client import Cluster
 from delivery.cluster.kinds import RELEASE
@@ -38,12 +40,6 @@ COMMANDS = "headgate.commands"  # the entry-point group by which other packages 
 
 Kubeconfig = Annotated[Path | None, typer.Option(help="kubeconfig file; without it the pod's service account")]
 Context = Annotated[str | None, typer.Option(help="context of the kubeconfig")]
-
-
-def fail(problem: object) -> typer.Exit:
-    """Says what is wrong on standard error and is raised to end with code 1."""
-    typer.echo(f"headgate: {problem}", err=True)
-    return typer.Exit(1)
 
 
 def _url(text: str) -> str:
@@ -138,4 +134,5 @@ def _unavailable(name: str) -> Callable[[], None]:
     return explain
 
 
+app.command()(backtest)
 _add_installed_commands()

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from delivery.cli.main import fail
+from delivery.cli.errors import fail
 from delivery.errors import HeadgateError
 from delivery.lab.demo import show_demo
 from delivery.lab.laboratory import assets_from_environment, laboratory

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
+from analysis.dispersion import WITHOUT_HISTORY, learn_dispersion
 from analysis.errors import InvalidObservation, InvalidState
 from analysis.judge import Judge, Judgement, ReleaseSettings, ReleaseTick, Tolerance
+from analysis.observation import LatencyCounts, TickCounts
 from delivery.decision.snapshot import Look
 from delivery.decision.steps import advance_tolerances, error_rate
 from delivery.resources.policy import DeliveryPolicySpec, LatencyMetric, ToleranceSpec
 from delivery.resources.release import AnalysisRecord, Release, ReleaseStatus
-from delivery.telemetry.samples import Reading, Sample, counted_before
+from delivery.telemetry.samples import Reading, Sample, StableHistory, counted_before
 
+LEAST_SLOWING = 0.1  # no canary can be shown not to be slower at all
 FOLLOWED_AFTER_S = 5.0  # every proxy has the new weight, and what was sent by the old one has been answered
 
 
-def judge_settings(policy: DeliveryPolicySpec) -> ReleaseSettings:
-    """The judge's settings for a policy."""
+def judge_settings(policy: DeliveryPolicySpec, dispersion: float | None = None) -> ReleaseSettings:
+    """The judge's settings for a policy; `dispersion` is the learned one, which a fixed one of the policy overrules."""
     latency = _latency(policy)
     risk = policy.analysis.risk
+    relative = latency.tolerance.relative if latency else 0.0
     return ReleaseSettings(
         wrong_rollback=risk.wrong_rollback,
         wrong_advance=risk.wrong_advance,
         error_tolerance=_tolerance(error_rate(policy).tolerance),
         advance_tolerances=tuple(_tolerance(tolerance) for tolerance in advance_tolerances(policy)),
         judge_latency=latency is not None,
-        latency_tolerance=Tolerance(relative=latency.tolerance.relative if latency else 0.0),
+        latency_tolerance=Tolerance(relative=relative),
+        latency_advance_tolerance=Tolerance(relative=max(relative, LEAST_SLOWING)),
+        dispersion=policy.analysis.dispersion or dispersion or WITHOUT_HISTORY,
+        interval=policy.analysis.interval,
     )
 
 
@@ -39,14 +49,18 @@ def look_again(
     (more errors than requests) is left out and said; a state of another version is begun anew and said.
     """
     record = release.status.analysis
-    if record.started_at is None or reading is None:
+    started_at = record.started_at
+    if started_at is None or reading is None:
         return record, None
-    through = record.data_through or record.started_at
+    through = record.data_through or started_at
     fresh = [sample for sample in reading.samples if not counted_before(sample, through)]
-    judge, problem = _resume(judge_settings(policy), record)
+    record = _with_dispersion(record, reading.history, policy)
+    judge, problem = _resume(judge_settings(policy, record.dispersion), record)
+    if not record.state and reading.history is not None:
+        _learn_stable(judge, reading.history, started_at)
     for sample in fresh:
         try:
-            judge.observe([_tick(sample, record.started_at, release.status)])
+            judge.observe([_tick(sample, started_at, release.status)])
         except InvalidObservation as mistake:
             problem = f"a sample was left out: {mistake}"
     heard = [sample.end for sample in fresh if sample.canary.requests > 0]
@@ -62,6 +76,53 @@ def look_again(
         }
     )
     return updated, _look(judgement, policy, now) if fresh else None
+
+
+def _with_dispersion(
+    record: AnalysisRecord, history: StableHistory | None, policy: DeliveryPolicySpec
+) -> AnalysisRecord:
+    """The record with the noise of single pods in it, once it is known. A canary pod serves at most about what a stable
+    pod served, so nothing is scaled.
+    """
+    fixed = policy.analysis.dispersion
+    if fixed is not None:
+        return record.model_copy(update={"dispersion": fixed, "dispersion_note": "fixed by the policy"})
+    if record.dispersion is not None or history is None:
+        return record
+    seconds = float(np.median(np.diff(history.t)))
+    learned = learn_dispersion(history.requests, history.errors, tick=seconds)
+    return record.model_copy(update={"dispersion": learned.phi, "dispersion_note": learned.note})
+
+
+def _learn_stable(judge: Judge, history: StableHistory, started_at: float) -> None:
+    """What stable was like before the release; an impossible history teaches nothing."""
+    instants = (history.t - started_at)[None]
+    none = np.zeros((1, instants.shape[1] - 1))
+    tick = TickCounts(
+        rows=np.array([0]),
+        since=instants[:, :-1],
+        t=instants[:, 1:],
+        n_s=history.requests.sum(axis=1)[None],
+        e_s=history.errors.sum(axis=1)[None],
+        n_c=none,
+        e_c=none,
+        share=np.full_like(none, np.nan),
+        restarted=none,
+        x_n=none,
+        x_e=none,
+    )
+    with suppress(InvalidObservation):
+        judge.learn_stable(tick, _latencies(history, none.shape[1]))
+
+
+def _latencies(history: StableHistory, ticks: int) -> list[LatencyCounts]:
+    """The latencies of the history, put into its last tick."""
+    if not history.latency:
+        return []
+    bounds = tuple(bound for bound, _ in history.latency)
+    stable = np.zeros((1, ticks, len(bounds)))
+    stable[0, -1] = [count for _, count in history.latency]
+    return [LatencyCounts(bounds, np.array([0]), stable, np.zeros_like(stable))]
 
 
 def _resume(settings: ReleaseSettings, record: AnalysisRecord) -> tuple[Judge, str | None]:
@@ -86,6 +147,7 @@ def _tick(sample: Sample, started_at: float, status: ReleaseStatus) -> ReleaseTi
         stable_latency=tuple(stable[le] for le in bounds),
         canary_latency=tuple(canary[le] for le in bounds),
         commanded_share=_commanded_share(sample, status),
+        restarted=sample.restarted,
     )
 
 

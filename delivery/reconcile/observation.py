@@ -9,15 +9,17 @@ from dataclasses import replace
 import structlog
 
 from delivery.clock import Clock
+from delivery.errors import HeadgateError
 from delivery.reconcile.recorded import recorded_policy
 from delivery.resources.policy import LatencyMetric
 from delivery.resources.release import Phase, Release, Stage
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.needs import Need
-from delivery.telemetry.samples import Reading, counted_before
+from delivery.telemetry.samples import Reading, StableHistory, counted_before
 
 log = structlog.get_logger()
 LOOK_EVERY_S = 0.2
+HISTORY_AGAIN_S = 60.0
 
 
 class Observation:
@@ -38,6 +40,8 @@ class Observation:
         self._settle_s = settle_s
         self._posts: dict[str, Reading] = {}
         self._asked: dict[str, float] = {}
+        self._histories: dict[str, StableHistory] = {}
+        self._history_due: dict[str, float] = {}
         self._lock = threading.Lock()
         self._stirred = threading.Event()
         self._stopped = threading.Event()
@@ -85,9 +89,25 @@ class Observation:
         due = [need for release in judged.values() if (need := self._need(release, now)) is not None]
         if not due:
             return
+        for need in due:
+            self._ask_history(judged[need.release], now)
         for key, reading in self._collector.collect(due, now).items():
             self._post(key, reading)
             self._wake(judged[key])
+
+    def _ask_history(self, release: Release, now: float) -> None:
+        """Once for each release whose noise is not known; after a failure again a while later."""
+        key = release.key
+        if release.status.analysis.dispersion is not None or now < self._history_due.get(key, 0.0):
+            return
+        self._history_due[key] = now + HISTORY_AGAIN_S
+        try:
+            found = self._collector.history(first_need(release))
+        except HeadgateError as problem:
+            log.warning("no history of stable yet", release=key, problem=str(problem))
+            return
+        if found is not None:
+            self._histories[key] = found
 
     def _need(self, release: Release, now: float) -> Need | None:
         """The Release's need where an instant has come that was not asked for yet."""
@@ -106,7 +126,7 @@ class Observation:
         with self._lock:
             earlier = self._posts.get(key)
             samples = (*earlier.samples, *reading.samples) if earlier else reading.samples
-            self._posts[key] = replace(reading, samples=samples)
+            self._posts[key] = replace(reading, samples=samples, history=self._histories.get(key))
         if reading.problem and (earlier is None or earlier.problem != reading.problem):
             log.warning("no data", release=key, problem=reading.problem)
 
@@ -114,8 +134,9 @@ class Observation:
         with self._lock:
             for key in set(self._posts) - set(judged):
                 del self._posts[key]
-            for key in set(self._asked) - set(judged):
-                del self._asked[key]
+            for kept in (self._asked, self._histories, self._history_due):
+                for key in set(kept) - set(judged):
+                    del kept[key]
 
 
 def is_judged(release: Release) -> bool:
@@ -126,6 +147,11 @@ def is_judged(release: Release) -> bool:
     if status.phase is Phase.PROMOTING:
         return status.stage is Stage.SHIFT_ALL
     return status.phase in {Phase.SHIFTING, Phase.PAUSED}
+
+
+def first_need(release: Release) -> Need:
+    """What it needed to know when it began to be judged."""
+    return replace(need_of(release), data_through=release.status.analysis.started_at or 0.0)
 
 
 def need_of(release: Release) -> Need:

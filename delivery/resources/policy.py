@@ -150,6 +150,12 @@ class Analysis(Spec):
     risk: Risk = Risk()
     metrics: Annotated[tuple[Metric, ...], AfterValidator(_one_error_rate)] = (ErrorRateMetric(), LatencyMetric())
     no_data: NoData = NoData()
+    dispersion: float | None = Field(
+        default=None,
+        ge=1,
+        description="how much noisier than chance single pods are, which divides all evidence; learned from stable's "
+        "last hour if left out",
+    )
 
 
 class DeliveryPolicySpec(Spec):

@@ -125,6 +125,8 @@ class AnalysisRecord(Record):
     last_data_at: Time | None = None
     state: dict[str, Any] = Field(default_factory=dict)
     problem: str | None = None
+    dispersion: float | None = Field(default=None, description="what divides the evidence; not known yet if left out")
+    dispersion_note: str | None = None
     quality: tuple[str, ...] = Field(default=(), description="what makes the data doubtful; none advances a release")
     queries: tuple[str, ...] = ()
 

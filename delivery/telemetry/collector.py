@@ -10,7 +10,8 @@ from delivery.errors import HeadgateError
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import MetricsSource, Point
 from delivery.telemetry.promql import chunks, latency_query, requests_query
-from delivery.telemetry.samples import SAME_INSTANT_S, Reading, Sample
+from delivery.telemetry.ranges import recent_history
+from delivery.telemetry.samples import SAME_INSTANT_S, Reading, Sample, StableHistory
 from delivery.telemetry.tables import Table, tables
 from mesh_adapters.adapter import Series
 
@@ -70,6 +71,10 @@ class Collector:
             self._advance(asked, instant)
         return {key: progress.reading() for key, progress in wanted.items()}
 
+    def history(self, need: Need) -> StableHistory | None:
+        """Stable before the release's first instant. Raises as the source does."""
+        return recent_history(self._source, self._series, need)
+
     def _forget(self, wanted: Mapping[str, _Progress], now: float) -> None:
         """Releases of a longer interval are not in every collect, so absence alone does not mean the end."""
         self._memory = {
@@ -107,7 +112,7 @@ class Collector:
             # Stable is older than its release: what it shows first is its past, not what this tick added.
             known = known.with_stable_of(current)
         stable, canary = known.added(current)
-        progress.samples.append(Sample(progress.through, instant, stable, canary))
+        progress.samples.append(Sample(progress.through, instant, stable, canary, known.restarted(current)))
         progress.through, progress.problem = instant, None
         self._memory[progress.need.release] = _Memory(instant, known.followed_by(current), need.latency)
 

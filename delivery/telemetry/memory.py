@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -68,6 +69,11 @@ class MemoryPrometheus:
                 group = tuple((name, labels[name]) for name in parsed["by"].split(", ") if labels.get(name))
                 sums[group] = sums.get(group, 0.0) + value
         return [Point(dict(group), value) for group, value in sums.items()]
+
+    def query_range(self, promql: str, start: float, end: float, step: float) -> list[tuple[float, list[Point]]]:
+        """The same at `start`, `start + step`, ... up to `end`."""
+        count = math.floor((end - start) / step + 1e-9) + 1
+        return [(at, self.query(promql, at)) for at in (start + number * step for number in range(count))]
 
     def _shown(self, at: float, window: float | None) -> Iterator[tuple[Counter, str, float]]:
         for instance, scrapes in self._scrapes.items():

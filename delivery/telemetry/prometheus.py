@@ -6,9 +6,11 @@ import ast
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import requests
 from prometheus_api_client import PrometheusConnect
@@ -18,6 +20,7 @@ from urllib3.util import Retry as UrllibRetry
 from delivery.errors import HeadgateError, InvalidSpec, Refused, Unavailable
 
 TIMEOUT_S = 5
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +32,13 @@ class Point:
 
 
 class MetricsSource(Protocol):
-    """Instant queries at `at` (seconds since the epoch). Raises Unavailable when there is no answer, with the address
-    and the cause; InvalidSpec when the query itself is at fault; Refused when the caller may not ask."""
+    """Instant queries at `at` (seconds since the epoch), or at every `step` from `start` to `end`. Raises Unavailable
+    when there is no answer, with the address and the cause; InvalidSpec when the query itself is at fault; Refused when
+    the caller may not ask."""
 
     def query(self, promql: str, at: float) -> list[Point]: ...
+
+    def query_range(self, promql: str, start: float, end: float, step: float) -> list[tuple[float, list[Point]]]: ...
 
     def check(self) -> None: ...
 
@@ -46,24 +52,50 @@ class Prometheus:
 
     def query(self, promql: str, at: float) -> list[Point]:
         """The vector of an instant query at `at` (seconds since the epoch); NaN is no data and left out."""
+        ask = partial(self._connection.custom_query, promql, params={"time": f"{at:.6f}"})
+        points = self._asked(promql, lambda: [_point(entry["metric"], entry["value"][1]) for entry in ask()])
+        return [point for point in points if math.isfinite(point.value)]
+
+    def query_range(self, promql: str, start: float, end: float, step: float) -> list[tuple[float, list[Point]]]:
+        """The vectors at `start`, `start + step`, ... up to `end`, as `query` would give them. A server answers at most
+        11,000 instants at once.
+        """
+        instants = {"start": f"{start:.6f}", "end": f"{end:.6f}", "step": f"{step:.6f}"}
+        began, ended = (datetime.fromtimestamp(t, UTC) for t in (start, end))
+        ask = partial(self._connection.custom_query_range, promql, began, ended, f"{step}", params=instants)
+        vectors = self._asked(promql, lambda: _by_instant(ask(), start, end, step))
+        return [(at, [point for point in points if math.isfinite(point.value)]) for at, points in vectors]
+
+    def _asked(self, promql: str, ask: Callable[[], Answer]) -> Answer:
+        """The decoded answer, or what went wrong as an error of ours."""
         try:
-            answer = self._connection.custom_query(promql, params={"time": f"{at:.6f}"})
-            points = [_point(entry) for entry in answer]
+            return ask()
         except requests.RequestException as problem:
             raise Unavailable(f"Prometheus {self._url} cannot be reached: {_cause(problem)}") from problem
         except PrometheusApiClientException as problem:
             raise _refusal(self._url, promql, problem) from problem
-        except (KeyError, TypeError, ValueError) as problem:
+        except (KeyError, IndexError, TypeError, ValueError) as problem:
             raise Unavailable(f"{self._url} does not answer like Prometheus ({problem!r})") from problem
-        return [point for point in points if math.isfinite(point.value)]
 
     def check(self) -> None:
         """Raises Unavailable when there is no Prometheus at the address."""
         self.query("vector(1)", 0.0)
 
 
-def _point(entry: Mapping[str, Any]) -> Point:
-    return Point(labels=dict(entry["metric"]), value=float(entry["value"][1]))
+def _point(labels: Mapping[str, str], value: str) -> Point:
+    return Point(labels=dict(labels), value=float(value))
+
+
+def _by_instant(
+    answer: Sequence[Mapping[str, Any]], start: float, end: float, step: float
+) -> list[tuple[float, list[Point]]]:
+    """The points of each instant; they come series by series."""
+    count = math.floor((end - start) / step + 1e-9) + 1
+    vectors: list[list[Point]] = [[] for _ in range(count)]
+    for entry in answer:
+        for at, value in entry["values"]:
+            vectors[round((float(at) - start) / step)].append(_point(entry["metric"], value))
+    return [(start + number * step, points) for number, points in enumerate(vectors)]
 
 
 def _refusal(url: str, promql: str, problem: PrometheusApiClientException) -> HeadgateError:

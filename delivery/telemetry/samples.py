@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.proportion import Floats
+
 SAME_INSTANT_S = 1e-5
 
 
@@ -18,12 +20,13 @@ class ArmIncrement:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One tick, (start, end] in seconds since the epoch."""
+    """One tick, (start, end] in seconds since the epoch; `restarted` is the part of the counters that began anew."""
 
     start: float
     end: float
     stable: ArmIncrement
     canary: ArmIncrement
+    restarted: float = 0.0
 
 
 def counted_before(sample: Sample, data_through: float) -> bool:
@@ -32,10 +35,23 @@ def counted_before(sample: Sample, data_through: float) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class StableHistory:
+    """Stable before a release: H ticks between the instants `t` (H + 1,), requests and errors (H, P) of P instances,
+    and the cumulative latency counts of its last minutes as in ArmIncrement.
+    """
+
+    t: Floats
+    requests: Floats
+    errors: Floats
+    latency: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """The ticks collected, up to which instant, and what stood in the way of more."""
+    """The ticks collected, up to which instant, and what stood in the way of more; stable's history where asked."""
 
     samples: tuple[Sample, ...]
     data_through: float
     problem: str | None = None
     queries: tuple[str, ...] = ()
+    history: StableHistory | None = None

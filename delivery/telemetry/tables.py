@@ -58,6 +58,21 @@ class Table:
         buckets = increments(self.buckets, later.buckets, _counter)
         return _arm(STABLE, requests, buckets), _arm(CANARY, requests, buckets)
 
+    def added_by_instance(self, later: Table, arm: str) -> dict[str, tuple[float, float]]:
+        """What each instance of an arm added from here to `later`: requests and errors."""
+        found: dict[str, tuple[float, float]] = {}
+        for (instance, owner, kind), value in increments(self.requests, later.requests, _counter).items():
+            if owner == arm:
+                requests, errors = found.get(instance, (0.0, 0.0))
+                found[instance] = requests + value, errors + (value if kind[0] else 0.0)
+        return found
+
+    def restarted(self, later: Table) -> float:
+        """The part of the counters known here that had begun anew by `later`, 0 to 1."""
+        known = {_counter(key) for key in self.requests}
+        begun = {_counter(key) for key, value in later.requests.items() if value < self.requests.get(key, 0.0)}
+        return len(begun) / len(known) if known else 0.0
+
 
 def tables(
     series: Series, needs: Iterable[Need], requests: Iterable[Point], buckets: Iterable[Point]

@@ -1,0 +1,1 @@
+"""Recorded telemetry, judged again."""
