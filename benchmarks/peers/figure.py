@@ -44,9 +44,11 @@ def draw(comparisons: Sequence[Comparison], path: Path) -> None:
             for place, comparison in zip(row, comparisons, strict=True):
                 _panel(place, comparison, way)
             row[0].set_ylabel("found, % of runs")
+        for place in axes[-1]:
+            place.set_xlabel("seconds of canary traffic")
         handles, names = axes[-1][0].get_legend_handles_labels()
         figure.legend(handles, names, loc="lower center", ncols=4, frameon=False)
-        figure.subplots_adjust(left=0.055, right=0.985, top=0.93, bottom=0.17, hspace=0.36, wspace=0.08)
+        figure.subplots_adjust(left=0.055, right=0.985, top=0.93, bottom=0.19, hspace=0.36, wspace=0.09)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
     path.write_text(_with_night(path.read_text(encoding="utf-8")), encoding="utf-8")
 
@@ -74,7 +76,7 @@ def _panel(place: Axes, comparison: Comparison, way: Way) -> None:
     place.set_xscale("log")
     place.set_xlim(10, HORIZON)
     ticks = [10, 30, 60, 120, 300, 600, 1800]
-    place.set_xticks(ticks, [f"{tick:g} s" for tick in ticks], minor=False)
+    place.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
     place.minorticks_off()
     place.set_ylim(0, 102)
 

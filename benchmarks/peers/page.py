@@ -24,6 +24,20 @@ Limit: ln(100) / information, what no method's mean delay can beat that alarms f
 long they last. Mean / limit of ours and of the oracle is measured without a horizon (ten times the limit); that of
 the others within 30 min, where `>=` marks that some runs found nothing. Below 1 come methods with more false alarms,
 and methods that stop looking: their risk need not last beyond the horizon."""
+THE_OTHERS = """\
+How the others are set, and where they differ from the products they are named after:
+
+- *Flagger style*: the canary's success rate over the last interval must be 99 %. Failed checks are counted in all, not
+  in a row; the fifth sets off the rollback when the next check is due, one interval later. No traffic is a failed
+  check. The weight stays where it is, so that nothing but the test decides.
+- *Kayenta style*: the error rates of the last 50 ticks of 10 s, every 60 s from the first 50 on; 98 % interval for the
+  shift of location, "high" when its lower end exceeds a quarter of the estimate (the judge's defaults); only "high"
+  counts.
+- *Fixed horizon*, *every look*: pooled two-proportion z of all counts so far, 1 % one-sided.
+- *Alpha spending*: the same z at 30 looks, 1 % one-sided spent as t^2 over the 30 min, boundaries of Lan and DeMets for
+  normal counts. Small counts of errors are not normal, which is why it gives more than 1 % of false alarms.
+- *Oracle*: likelihood ratio of the two true rates against their mean.
+- *Ours*: the error-rate evidence of this repository, ratio margin only, `wrong_rollback` 1 %, dispersion 1."""
 EARLIER = """\
 Valid: the 95 % interval of its false alarm rate reaches down to 1 %. The mean counts runs without an alarm as ending
 with the horizon; the difference is taken run by run, positive where ours is later, with its 95 % interval. A method
@@ -221,4 +235,4 @@ def introduction(command: str, runs: int, healthy: int, seed: int, machine: str)
     yield from ("# How soon a bad canary is found", "", f"`{command}`", "")
     yield f"Seed {seed}; {runs} broken runs and {healthy} healthy ones of every kind; {machine}."
     yield f"\nError rates of stable and canary: {names}. A tick every {TICK:g} s, {HORIZON / 60:g} min."
-    yield from (HOW_TO_READ, "", "![share of broken canaries found over time](detection.svg)")
+    yield from (HOW_TO_READ, "", THE_OTHERS, "", "![share of broken canaries found over time](detection.svg)")
