@@ -49,6 +49,8 @@ def methods(scenario: Scenario) -> tuple[Method, ...]:
         FixedHorizon(),
         EveryLook(),
         AlphaSpending(),
+        EveryLook(stratified=True),
+        AlphaSpending(stratified=True),
         Oracle(scenario),
         Ours(),
     )
@@ -85,6 +87,11 @@ def at_all_shares(sampling: Sampling, shares: Sequence[float]) -> list[Compariso
     return result
 
 
+def drawn() -> list[str]:
+    """Names of the methods in the figure; for steady traffic a stratified test is what it is unstratified."""
+    return [m.name for m in methods(SCENARIOS[0]) if not getattr(m, "stratified", False)]
+
+
 def machine() -> str:
     """Its size, and what it ran."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -104,12 +111,12 @@ def main(
     sampling = Sampling(QUICK, seed, times=1) if quick else Sampling(runs, seed)
     shares = (MAIN_SHARE,) if quick else SHARES
     thresholds = calibrated(sampling)
-    compared = at_main_share(sampling, thresholds)
+    compared, ramp = at_main_share(sampling, thresholds), on_ramp(sampling, thresholds)
     oracle = Oracle(SCENARIOS[0]).name
     body = [
         *page.main_tables(compared),
-        *page.earlier_section(earlier_than_ours(compared, besides=oracle)),
-        *page.ramp_section(on_ramp(sampling, thresholds), sampling.healthy),
+        *page.earlier_section(earlier_than_ours(compared, besides=oracle), ramp, sampling.runs),
+        *page.ramp_section(ramp, sampling.runs),
         *page.share_table(at_all_shares(sampling, shares), oracle),
         *page.latency_section(latency_delays(sampling, shares), latency_alarms(sampling, shares)),
     ]
@@ -119,7 +126,7 @@ def main(
     text = "\n".join([*head, *body, ""])
     output.mkdir(parents=True, exist_ok=True)
     (output / "detection.md").write_text(text, encoding="utf-8")
-    draw(compared, output / "detection.svg")
+    draw(compared, drawn(), output / "detection.svg")
     typer.echo(text)
 
 

@@ -24,8 +24,8 @@ TITLES = {
 }
 
 
-def draw(comparisons: Sequence[Comparison], path: Path) -> None:
-    """Writes one SVG: a column a scenario, a row a choice of thresholds. Same input, same bytes."""
+def draw(comparisons: Sequence[Comparison], shown: Sequence[str], path: Path) -> None:
+    """Writes the methods shown as one SVG, a column a scenario, a row a choice of thresholds; the same bytes again."""
     settings: dict[Any, Any] = {
         "svg.hashsalt": "detection",
         "svg.fonttype": "none",
@@ -42,7 +42,7 @@ def draw(comparisons: Sequence[Comparison], path: Path) -> None:
         axes = figure.subplots(len(WAYS), len(comparisons), squeeze=False, sharey=True)
         for row, way in zip(axes, WAYS, strict=True):
             for place, comparison in zip(row, comparisons, strict=True):
-                _panel(place, comparison, way)
+                _panel(place, comparison, [comparison.line(name, way) for name in shown])
             row[0].set_ylabel("found, % of runs")
         for place in axes[-1]:
             place.set_xlabel("seconds of canary traffic")
@@ -53,12 +53,11 @@ def draw(comparisons: Sequence[Comparison], path: Path) -> None:
     path.write_text(_with_night(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _panel(place: Axes, comparison: Comparison, way: Way) -> None:
+def _panel(place: Axes, comparison: Comparison, lines: Sequence[Line]) -> None:
     place.set_facecolor(PAPER)
     place.grid(color=RULE, linewidth=0.6)
     place.spines[["top", "right"]].set_visible(False)
-    place.set_title(f"{comparison.scenario.name} errors\n{TITLES[way]}", fontsize=9.5)
-    lines = [line for line in comparison.lines if line.way is way]
+    place.set_title(f"{comparison.scenario.name} errors\n{TITLES[lines[0].way]}", fontsize=9.5)
     for line, colour in zip(lines, COLOURS, strict=True):
         seconds, found = found_over_time(line)
         ours = line.method == OURS

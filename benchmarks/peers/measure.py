@@ -65,7 +65,7 @@ class Sampling:
 
     def ramps(self, rate: float) -> Iterator[Traffic]:
         """Healthy canaries whose traffic and error rate change."""
-        for rng, size in self._generators(self.healthy, Purpose.RAMP, rate):
+        for rng, size in self._generators(self.runs, Purpose.RAMP, rate):
             yield simulate_ramp(rng, rate, runs=size)
 
     def _generators(self, runs: int, purpose: Purpose, *values: float) -> Iterator[tuple[np.random.Generator, int]]:

@@ -7,6 +7,7 @@ from benchmarks.peers.latency import LatencyAlarms, LatencyLine
 from benchmarks.peers.measure import Comparison, Line, UntilEnd, Way, rate_interval
 from benchmarks.peers.traffic import HORIZON, RAMP, SCENARIOS, TICK
 
+RampAlarms = dict[tuple[str, Way], int]
 ABOUT = {
     Way.NOMINAL: "As their authors set them; ours at its default risk of 1 %.",
     Way.MATCHED: """\
@@ -36,12 +37,14 @@ How the others are set, and where they differ from the products they are named a
 - *Fixed horizon*, *every look*: pooled two-proportion z of all counts so far, 1 % one-sided.
 - *Alpha spending*: the same z at 30 looks, 1 % one-sided spent as t^2 over the 30 min, boundaries of Lan and DeMets for
   normal counts. Small counts of errors are not normal, which is why it gives more than 1 % of false alarms.
+- *Stratified*: the same two with counts compared within each tick (within each look for alpha spending) and then added
+  up; nobody's product, but what a careful statistician would do.
 - *Oracle*: likelihood ratio of the two true rates against their mean.
 - *Ours*: the error-rate evidence of this repository, ratio margin only, `wrong_rollback` 1 %, dispersion 1."""
 EARLIER = """\
 Valid: the 95 % interval of its false alarm rate reaches down to 1 %. The mean counts runs without an alarm as ending
 with the horizon; the difference is taken run by run, positive where ours is later, with its 95 % interval. A method
-is listed for its mean (beyond chance) or its median."""
+is listed for its mean (beyond chance) or its median. The last column is from the section after this one."""
 RAMP_ABOUT = f"""\
 False alarms, % (95 %), of the same methods at the same thresholds over 30 min in which a healthy canary gets
 {", ".join(f"{100 * share:g}" for share in RAMP)} % of the traffic, ten minutes each, while the error rate of *both*
@@ -123,8 +126,8 @@ def _ratio(until_end: UntilEnd, limit: float) -> str:
     return f"{least}{until_end.mean / limit:.2f} ± {1.96 * until_end.error / limit:.2f}"
 
 
-def earlier_section(earlier: Sequence[Earlier]) -> Iterator[str]:
-    """Plainly: who beats ours."""
+def earlier_section(earlier: Sequence[Earlier], ramp: Sequence[RampAlarms], runs: int) -> Iterator[str]:
+    """Plainly: who beats ours, and what its false alarms are when traffic changes."""
     yield from ("", "## Where a valid method is earlier than ours", "")
     if not earlier:
         yield "Nowhere: neither in the mean, beyond chance, nor in the median."
@@ -138,11 +141,13 @@ def earlier_section(earlier: Sequence[Earlier]) -> Iterator[str]:
         "compared with ours",
         "ours later in the mean by, s",
         "median, s: it, ours",
+        "its false alarms when traffic changes, %",
     )
-    yield from table(head, [_earlier_row(one) for one in earlier])
+    by_scenario = dict(zip(SCENARIOS, ramp, strict=True))
+    yield from table(head, [_earlier_row(one, by_scenario[one.comparison.scenario], runs) for one in earlier])
 
 
-def _earlier_row(one: Earlier) -> list[str]:
+def _earlier_row(one: Earlier, ramp: RampAlarms, runs: int) -> list[str]:
     return [
         one.comparison.scenario.name,
         one.line.method,
@@ -150,20 +155,21 @@ def _earlier_row(one: Earlier) -> list[str]:
         one.ours.way.value,
         f"{one.seconds:.1f} ± {one.half_width:.1f}",
         f"{delay(one.line.quantile(0.5))}, {delay(one.ours.quantile(0.5))}",
+        f"{100 * ramp[one.line.method, one.line.way] / runs:.2f}",
     ]
 
 
-def ramp_section(alarms: Sequence[dict[tuple[str, Way], int]], healthy: int) -> Iterator[str]:
+def ramp_section(alarms: Sequence[RampAlarms], runs: int) -> Iterator[str]:
     """False alarms when traffic changes: counts by method and way, scenario by scenario."""
     yield from ("", "## When traffic changes", "", RAMP_ABOUT, "")
     head = ["method", "thresholds", *(f"from {100 * scenario.stable:g} % errors" for scenario in SCENARIOS)]
-    yield from table(head, [_ramp_row(key, [by[key] for by in alarms], healthy) for key in alarms[0]])
+    yield from table(head, [_ramp_row(key, [by[key] for by in alarms], runs) for key in alarms[0]])
 
 
-def _ramp_row(key: tuple[str, Way], counts: Sequence[int], healthy: int) -> list[str]:
+def _ramp_row(key: tuple[str, Way], counts: Sequence[int], runs: int) -> list[str]:
     method, way = key
     name = f"**{method}**" if method == OURS else method
-    rates = [f"{100 * count / healthy:.2f} ({percent(*rate_interval(count, healthy))})" for count in counts]
+    rates = [f"{100 * count / runs:.2f} ({percent(*rate_interval(count, runs))})" for count in counts]
     return [name, way.value, *rates]
 
 

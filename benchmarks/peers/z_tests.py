@@ -1,7 +1,11 @@
-"""Pooled two-proportion z tests: once, at every look, and with the risk spent over looks."""
+"""z tests of two proportions: once, at every look, and with the risk spent over looks.
+
+Counts are pooled over time, as is usual, or compared within each tick and then added up (stratified: Cochran 1954,
+Mantel and Haenszel 1959), which is nobody's product but what a careful statistician would do when traffic changes.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -13,6 +17,7 @@ from benchmarks.peers.traffic import HORIZON, Floats, Traffic
 
 NOMINAL = float(norm.ppf(0.99))
 RISK = 0.01
+STRATIFIED = ", stratified"
 # Points of the density between two looks, and how many standard deviations below zero it reaches.
 POINTS, DEPTH = 401, 8.0
 
@@ -31,6 +36,17 @@ def pooled_z(n_c: Floats, e_c: Floats, n_s: Floats, e_s: Floats) -> Floats:
 def running_z(traffic: Traffic) -> Floats:
     """z of all traffic so far, (R, T)."""
     return pooled_z(*(np.cumsum(a, axis=1) for a in traffic.counts()))
+
+
+def stratified_z(traffic: Traffic) -> Floats:
+    """z of the canary's errors over those expected given each tick's errors of both arms, all ticks so far, (R, T)."""
+    n_c, e_c, n_s, e_s = traffic.counts()
+    n, m = n_c + n_s, e_c + e_s
+    with np.errstate(invalid="ignore", divide="ignore"):
+        beyond = np.where(n > 0, e_c - n_c * m / n, 0.0)
+        variance = np.where(n > 1, n_c * n_s * m * (n - m) / (n**2 * (n - 1)), 0.0)
+        z = np.cumsum(beyond, axis=1) / np.sqrt(np.cumsum(variance, axis=1))
+    return np.where(np.isfinite(z), z, NEVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +72,14 @@ class EveryLook:
     """The same test at every tick."""
 
     nominal: float = NOMINAL
+    stratified: bool = False
 
     @property
     def name(self) -> str:
-        return "z at every look"
+        return f"z at every look{STRATIFIED if self.stratified else ''}"
 
     def statistic(self, traffic: Traffic) -> Floats:
-        return running_z(traffic)
+        return stratified_z(traffic) if self.stratified else running_z(traffic)
 
     def setting(self, threshold: float) -> str:
         return f"z > {threshold:.2f}"
@@ -78,17 +95,18 @@ class AlphaSpending:
     power: float = 2.0
     risk: float = RISK
     horizon: float = HORIZON
-    nominal: float = field(default=1.0)
+    nominal: float = 1.0
+    stratified: bool = False
 
     @property
     def name(self) -> str:
-        return f"alpha spending t^{self.power:g}, {self.looks} looks"
+        return f"alpha spending t^{self.power:g}, {self.looks} looks{STRATIFIED if self.stratified else ''}"
 
     def statistic(self, traffic: Traffic) -> Floats:
         boundary = np.array(power_boundaries(self.looks, self.risk, self.power))
 
         def over_boundary(looks: Traffic) -> Floats:
-            z = running_z(looks)[:, : self.looks]
+            z = (stratified_z(looks) if self.stratified else running_z(looks))[:, : self.looks]
             return np.asarray(z / boundary[: z.shape[1]])
 
         return at_looks(traffic, self.horizon / self.looks, over_boundary)

@@ -69,6 +69,7 @@ def test_pooled_tests_fail_on_a_ramp(page: str) -> None:
     ramp = {(row[0], row[1]): row[2:] for row in rows(page, "## When traffic changes")}
     assert all(float(cell.split(" ")[0]) > 50 for cell in ramp["z at every look", Way.MATCHED.value])
     assert all(float(cell.split(" ")[0]) <= 3 for cell in ramp["**ours**", Way.NOMINAL.value])
+    assert all(float(cell.split(" ")[0]) > 50 for cell in ramp["alpha spending t^2, 30 looks", Way.NOMINAL.value])
 
 
 def test_latency_has_both_limits_of_the_tail(page: str) -> None:

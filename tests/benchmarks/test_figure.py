@@ -48,7 +48,7 @@ def svg(tmp_path_factory: pytest.TempPathFactory) -> str:
     ]
     texts = []
     for name in ("one.svg", "two.svg"):
-        draw(comparisons, folder / name)
+        draw(comparisons, names, folder / name)
         texts.append(Path(folder / name).read_text(encoding="utf-8"))
     assert texts[0] == texts[1]
     return texts[0]

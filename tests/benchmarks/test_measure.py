@@ -19,7 +19,7 @@ from benchmarks.peers.measure import (
 )
 from benchmarks.peers.ours import Ours
 from benchmarks.peers.traffic import HORIZON, RAMP, Floats, Scenario, Traffic, simulate_ramp
-from benchmarks.peers.z_tests import EveryLook, FixedHorizon
+from benchmarks.peers.z_tests import AlphaSpending, EveryLook, FixedHorizon
 
 CLEAR = Scenario(0.01, 0.05)
 
@@ -121,9 +121,11 @@ def test_a_ramp_has_the_shares_and_rates_it_says() -> None:
         assert e_s / n_s == pytest.approx(0.01 * 2**step, rel=0.05)
 
 
-def test_pooled_counts_blame_a_healthy_canary_on_a_ramp_and_ours_does_not() -> None:
-    methods = EveryLook(), Ours()
+def test_pooled_counts_blame_a_healthy_canary_on_a_ramp_and_strata_and_ours_do_not() -> None:
+    methods = AlphaSpending(), AlphaSpending(stratified=True), Ours()
     thresholds = {method.name: {Way.NOMINAL: method.nominal} for method in methods}
-    alarms = alarms_on_ramp(Sampling(50, seed=8), 0.01, methods, thresholds)
-    assert alarms["z at every look", Way.NOMINAL] >= 190
-    assert alarms["ours", Way.NOMINAL] <= 7
+    alarms = alarms_on_ramp(Sampling(200, seed=8), 0.01, methods, thresholds)
+    pooled, stratified, ours = (alarms[method.name, Way.NOMINAL] for method in methods)
+    assert pooled >= 190
+    assert stratified <= 10
+    assert ours <= 7

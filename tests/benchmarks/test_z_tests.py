@@ -16,6 +16,7 @@ from benchmarks.peers.z_tests import (
     power_boundaries,
     running_z,
     spending_boundaries,
+    stratified_z,
 )
 
 
@@ -34,6 +35,31 @@ def test_running_z_is_that_of_all_traffic_so_far() -> None:
     traffic = simulate(np.random.default_rng(1), Scenario(0.02, 0.05), 0.3, runs=4, seconds=50)
     so_far = [a[:, :3].sum(axis=1) for a in traffic.counts()]
     assert running_z(traffic)[:, 2] == pytest.approx(pooled_z(*so_far))
+
+
+def test_stratified_z_by_hand() -> None:
+    """Two ticks of 4 + 6 and 5 + 5 requests with 3 and 2 errors; hypergeometric means and variances."""
+    ticks = [np.array([values], dtype=float) for values in ((4, 5), (2, 2), (6, 5), (1, 0))]
+    z = stratified_z(Traffic(10.0, 0.5, *ticks))
+    first, second = 4 * 6 * 3 * 7 / (100 * 9), 5 * 5 * 2 * 8 / (100 * 9)
+    assert z[0] == pytest.approx([(2 - 1.2) / np.sqrt(first), (2 - 1.2 + 2 - 1.0) / np.sqrt(first + second)])
+
+
+def test_stratified_z_of_one_tick_is_nearly_the_pooled_one_and_empty_ticks_change_nothing() -> None:
+    traffic = simulate(np.random.default_rng(8), Scenario(0.02, 0.05), 0.3, runs=4, seconds=10)
+    assert stratified_z(traffic) == pytest.approx(running_z(traffic), rel=1e-3)
+    padded = Traffic(10.0, 0.3, *(np.pad(a, ((0, 0), (1, 1))) for a in traffic.counts()))
+    z = stratified_z(padded)
+    assert (z[:, 0] == NEVER).all()
+    assert z[:, 2] == pytest.approx(stratified_z(traffic)[:, 0])
+
+
+def test_stratified_tests_look_when_the_pooled_ones_do() -> None:
+    traffic = simulate(np.random.default_rng(9), Scenario(0.02, 0.05), 0.3, runs=4)
+    for one, other in ((EveryLook(), EveryLook(stratified=True)), (AlphaSpending(), AlphaSpending(stratified=True))):
+        pooled, stratified = one.statistic(traffic), other.statistic(traffic)
+        assert ((pooled > NEVER) == (stratified > NEVER)).all()
+        assert other.name == f"{one.name}, stratified"
 
 
 def test_fixed_horizon_looks_once_and_every_look_always() -> None:
