@@ -17,6 +17,7 @@ from benchmarks.peers import page
 from benchmarks.peers.earlier import OURS, earlier_than_ours
 from benchmarks.peers.figure import draw
 from benchmarks.peers.latency import latency_alarms, latency_delays
+from benchmarks.peers.mann_whitney import RankTest
 from benchmarks.peers.measure import (
     Comparison,
     Sampling,
@@ -30,7 +31,6 @@ from benchmarks.peers.measure import (
 from benchmarks.peers.method import Method
 from benchmarks.peers.oracle import Oracle
 from benchmarks.peers.ours import Ours
-from benchmarks.peers.rank_test import RankTest
 from benchmarks.peers.success_rate import SuccessRateObjective
 from benchmarks.peers.traffic import SCENARIOS, SHARES, Scenario
 from benchmarks.peers.z_tests import AlphaSpending, EveryLook, FixedHorizon

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, norm
 
+from benchmarks.peers.mann_whitney import TOLERANCE, RankTest, highness, median_shift, rank_z, shift_interval
 from benchmarks.peers.method import NEVER
-from benchmarks.peers.rank_test import TOLERANCE, RankTest, highness, median_shift, rank_z, shift_interval
 from benchmarks.peers.traffic import Scenario, Traffic, simulate
 
 X, Y = np.array([10.0, 20.0, 30.0, 40.0]), np.array([1.0, 2.0, 3.0, 4.0])
