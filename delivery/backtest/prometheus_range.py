@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,9 +11,13 @@ from analysis.proportion import Floats
 from delivery.backtest.recording import History, InvalidRecording, Recording
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import MetricsSource
+from delivery.telemetry.promql import latency_query, requests_query
 from delivery.telemetry.ranges import history_of, samples_of, tables_over
-from delivery.telemetry.samples import ArmIncrement, Sample, StableHistory
+from delivery.telemetry.samples import ArmIncrement, Sample
+from delivery.telemetry.tables import CANARY, Table, tables
 from mesh_adapters.adapter import Series
+
+Course = list[tuple[float, Table]]
 
 
 def read_range(source: MetricsSource, series: Series, need: Need, end: float, history_seconds: float) -> Recording:
@@ -22,34 +27,74 @@ def read_range(source: MetricsSource, series: Series, need: Need, end: float, hi
     Raises InvalidRecording where nothing was found, and as the source does.
     """
     start = need.data_through
-    before = list(tables_over(source, series, need, start - history_seconds, start))
-    judged = [before[-1], *tables_over(source, series, need, start + need.interval, end)]
-    samples = samples_of(judged)
-    if not samples:
+    first = start - math.floor(history_seconds / need.interval) * need.interval
+    course = list(tables_over(source, series, need, first, end))
+    if course:
+        # One course for both parts: what the history showed last is what the judged part adds to.
+        course[0] = first, course[0][1].backed_by(_last_known(source, series, need, first))
+    samples = samples_of(course)
+    past = sum(sample.end < start + need.interval / 2 for sample in samples)
+    if past == len(samples):
         where = f"{need.stable_workload} in namespace {need.namespace}"
         raise InvalidRecording(f"Prometheus knows no two instants of workload {where} from {start:g} to {end:g}")
-    stable, canary = [sample.stable for sample in samples], [sample.canary for sample in samples]
+    return _recording(need, course, samples, past)
+
+
+def _last_known(source: MetricsSource, series: Series, need: Need, at: float) -> Table:
+    """Counters whose target just missed a scrape too: what they show later is no birth."""
+    requests = source.query(requests_query(series, [need], last_known=True), at)
+    buckets = source.query(latency_query(series, [need], last_known=True), at) if need.latency else []
+    return tables(series, [need], requests, buckets)[need.release]
+
+
+def _recording(need: Need, course: Course, samples: Sequence[Sample], past: int) -> Recording:
+    """The first `past` samples are history."""
+    judged = samples[past:]
+    stable, canary = [sample.stable for sample in samples], [sample.canary for sample in judged]
     arm_bounds = _bounds(stable), _bounds(canary)
     bounds = tuple(sorted(set(arm_bounds[0]) & set(arm_bounds[1])))
-    none = np.zeros(len(samples))
+    requests, errors = _by_instance(course)
+    cells = _cells(stable, bounds)
+    ends = np.array([sample.end for sample in samples])
+    history = History(ends[:past], requests[:past], errors[:past], cells[:past]) if past else None
     return Recording(
         release=need.release,
-        t=np.array([sample.end for sample in samples]),
-        start=samples[0].start,
+        t=ends[past:],
+        start=judged[0].start,
         interval=need.interval,
-        stable_requests=np.array([arm.requests for arm in stable]),
-        stable_errors=np.array([arm.errors for arm in stable]),
+        stable_requests=np.array([arm.requests for arm in stable[past:]]),
+        stable_errors=np.array([arm.errors for arm in stable[past:]]),
         canary_requests=np.array([arm.requests for arm in canary]),
         canary_errors=np.array([arm.errors for arm in canary]),
-        share=np.full(len(samples), np.nan),
-        shadow_requests=none,
-        shadow_errors=none,
+        share=np.full(len(judged), np.nan),
+        shadow_requests=requests[past:, 1::2].sum(axis=1),
+        shadow_errors=errors[past:, 1::2].sum(axis=1),
         bounds=bounds,
         arm_bounds=arm_bounds,
-        stable_buckets=_cells(stable, bounds),
+        stable_buckets=cells[past:],
         canary_buckets=_cells(canary, bounds),
-        history=_history(samples_of(before), history_of(before), bounds),
+        history=history,
+        exposure=_exposure(course, samples, requests[:past]),
     )
+
+
+def _by_instance(course: Course) -> tuple[Floats, Floats]:
+    """Stable's requests and errors in every tick, (T, P) of P instances by name."""
+    found = history_of(course)
+    return (np.zeros((0, 0)), np.zeros((0, 0))) if found is None else (found.requests, found.errors)
+
+
+def _exposure(course: Course, samples: Sequence[Sample], past: Floats) -> float:
+    """Requests a second of a canary instance over those of a stable instance in the history (H, P); 1 where unknown."""
+    judged = samples[past.shape[0] :]
+    start = judged[0].start
+    instances = {key[0] for at, table in course if at > start for key in table.requests if key[1] == CANARY}
+    serving = int((past.sum(axis=0) > 0).sum())
+    if not instances or not serving:
+        return 1.0
+    served = sum(sample.canary.requests for sample in judged) / (judged[-1].end - start) / len(instances)
+    before = float(past.sum()) / (samples[past.shape[0] - 1].end - samples[0].start) / serving
+    return float(served / before)
 
 
 def _bounds(arm: Sequence[ArmIncrement]) -> tuple[float, ...]:
@@ -61,9 +106,3 @@ def _bounds(arm: Sequence[ArmIncrement]) -> tuple[float, ...]:
 def _cells(arm: Sequence[ArmIncrement], bounds: tuple[float, ...]) -> Floats:
     counts = [dict(tick.buckets) for tick in arm]
     return np.array([[tick.get(bound, 0.0) for bound in bounds] for tick in counts]).reshape(len(counts), len(bounds))
-
-
-def _history(samples: Sequence[Sample], found: StableHistory | None, bounds: tuple[float, ...]) -> History | None:
-    if found is None:
-        return None
-    return History(found.t[1:], found.requests, found.errors, _cells([sample.stable for sample in samples], bounds))

@@ -79,6 +79,45 @@ def test_an_instance_that_misses_scrapes_is_counted_when_it_shows_again(source: 
     assert _read(source, 1030).canary_requests.tolist() == [0, 0, 12]
 
 
+@pytest.mark.parametrize("missed", [939, 999])
+def test_what_misses_the_scrape_of_the_first_instant_of_a_part_is_no_birth(
+    source: MemoryPrometheus, missed: int
+) -> None:
+    shown = {929: 300, 939: 310, 949: 320, 989: 400, 999: 407, 1009: 414}
+    for at, served in shown.items():
+        source.scrape(at, "c", {} if at == missed else {requests("web-canary"): served})
+        source.scrape(at, "d", {} if at == missed else _stable(served))
+    recording = _read(source, 1010)
+    since_known = 414 - shown[989 if missed == 999 else 999]
+    assert recording.canary_requests.tolist() == [since_known]
+    assert recording.stable_requests.tolist() == [30 + since_known]
+    assert recording.history is not None
+    assert recording.history.requests[:, 2].sum() == 414 - since_known - (310 if missed == 999 else 300)
+
+
+def test_every_second_stable_instance_by_name_is_the_shadow(source: MemoryPrometheus) -> None:
+    recording = _read(source)
+    assert recording.shadow_requests.tolist() == [20] * 5
+    assert recording.shadow_errors.tolist() == [1] * 5
+
+
+def test_exposure_is_the_traffic_of_a_canary_instance_over_that_of_a_stable_one(source: MemoryPrometheus) -> None:
+    assert _read(source).exposure == 1.0
+    for number, at in enumerate(range(999, 1050, 10)):
+        for name in ("c1", "c2"):
+            source.scrape(at, name, {requests("web-canary"): 45 * number})
+    assert _read(source).exposure == pytest.approx(45 / 15)
+
+
+def test_a_history_that_is_no_multiple_of_the_interval_ends_at_the_start_all_the_same(
+    source: MemoryPrometheus,
+) -> None:
+    recording = _read(source, history=55.0)
+    assert recording.history is not None
+    assert recording.history.t.tolist() == [960, 970, 980, 990, 1000]
+    assert recording.start == 1000
+
+
 def test_instants_without_stable_are_passed_over_and_the_next_tick_covers_them() -> None:
     source = MemoryPrometheus()
     for at, served in ((989, 90), (999, 100), (1009, 110), (1019, None), (1029, 140), (1039, 150)):
@@ -113,6 +152,21 @@ def test_histograms_are_increments_of_the_bounds_that_both_arms_have() -> None:
     assert recording.canary_buckets.tolist() == [[1, 2], [3, 6]]
     assert recording.history is not None
     assert recording.history.stable_buckets.tolist() == [[20, 30]]
+
+
+def test_bounds_that_stable_had_not_in_its_history_are_not_common() -> None:
+    source = MemoryPrometheus()
+    for at, n in ((989, 10), (999, 20)):
+        source.scrape(at, "a", {**_stable(2 * n), bucket("web", "5"): n, bucket("web", "+Inf"): 2 * n})
+    shown = {bucket("web", "5"): 30, bucket("web", "10"): 35, bucket("web", "+Inf"): 60}
+    source.scrape(1009, "a", {**_stable(60), **shown})
+    born = {bucket("web-canary", le): 1 for le in ("5", "10", "+Inf")}
+    source.scrape(1009, "c", {requests("web-canary"): 1, **born})
+    recording = _read(source, 1010, 10.0, latency=True)
+    assert recording.bounds == (5.0, np.inf)
+    assert recording.history is not None
+    assert recording.history.stable_buckets.tolist() == [[10, 20]]
+    assert recording.stable_buckets.tolist() == [[10, 20]]
 
 
 def test_a_workload_that_nobody_knows_is_named() -> None:
