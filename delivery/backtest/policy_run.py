@@ -31,7 +31,7 @@ def deeds(outcome: Outcome, policy: DeliveryPolicySpec) -> list[Deed]:
     steps = list(_steps(t, leaves, policy))
     if outcome.judgement.verdict is not Verdict.ROLL_BACK:
         return steps
-    return [*(deed for deed in steps if deed.t < t[-1]), Deed(float(t[-1]), "roll back")]
+    return [steps[0], *(deed for deed in steps[1:] if deed.t < t[-1]), Deed(float(t[-1]), "roll back")]
 
 
 def _steps(t: np.ndarray, leaves: np.ndarray, policy: DeliveryPolicySpec) -> Iterator[Deed]:

@@ -184,7 +184,7 @@ class _SideBySide:
 
 def _noise(recording: Recording, fixed: float | None) -> Dispersion:
     if fixed is not None:
-        return Dispersion(fixed, None, "given by the policy")
+        return Dispersion(fixed, fixed, "fixed by the policy")
     history = recording.history
     if history is None:
         return NOT_RECORDED
