@@ -14,6 +14,8 @@ from analysis.split import CANARY, SHARE, STABLE, mismatch
 from analysis.state import Evidence
 from analysis.supply import stale
 
+NOISY = 3.0
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -58,7 +60,8 @@ def _flagged(evidence: Evidence, now: Floats | None) -> Iterator[tuple[np.ndarra
     yield evidence.objective_missed(), lambda i: _objective(evidence, i)
     warming = started & (evidence.t <= evidence.warm_up)
     yield warming, lambda i: _warming_up(float(evidence.warm_up[i]))
-    yield evidence.shadow.raised > 1.0, lambda i: _noisy(float(evidence.phi[i] * evidence.shadow.raised[i]))
+    phi, raised = evidence.phi * evidence.shadow.raised, evidence.shadow.raised > 1.0
+    yield raised | (phi >= NOISY), lambda i: _noisy(float(phi[i]), bool(raised[i]))
 
 
 def _stale(late: float) -> Finding:
@@ -87,8 +90,9 @@ def _warming_up(seconds: float) -> Finding:
     return Finding("warming-up", f"the first {seconds:g} s are not judged")
 
 
-def _noisy(phi: float) -> Finding:
-    told = f"stable's own instances differ by more than was foreseen: evidence now counts 1/{phi:.2g}"
+def _noisy(phi: float, raised: bool) -> Finding:
+    why = "by more than was foreseen" if raised else "far beyond chance"
+    told = f"stable's own instances differ {why} (outages of single pods?): evidence counts 1/{phi:.2g}"
     return Finding("noisy-instances", told, withholds=False)
 
 

@@ -7,6 +7,7 @@ import gzip
 import io
 import math
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def read_lines(path: str, progress: Callable[[int], None] | None = None) -> Line
                 columns.add(first, lines)
                 if progress and path != STANDARD_INPUT:
                     progress(raw.tell())
-    except (OSError, EOFError) as problem:
+    except (OSError, EOFError, zlib.error) as problem:
         raise InvalidRecording(f"input {path} cannot be read: {problem}") from problem
     return columns.lines()
 
@@ -188,7 +189,7 @@ def _decoded(first: int, lines: list[bytes], filled: list[int]) -> list[_Line]:
     texts = lines if len(filled) == len(lines) else [lines[i] for i in filled]
     try:
         records = _MANY.decode(b"[" + b",".join(texts) + b"]")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         records = []
     if len(records) == len(texts):
         return records
@@ -202,7 +203,7 @@ def _one(number: int, line: bytes) -> _Line:
         raise InvalidRecording(
             f"line {number}: {problem}; a line has {', '.join(_Line.__struct_fields__)}"
         ) from problem
-    except msgspec.DecodeError as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise InvalidRecording(f"line {number}: is no JSON object ({problem})") from problem
 
 

@@ -11,10 +11,9 @@ from analysis.proportion import Floats
 from delivery.backtest.recording import History, InvalidRecording, Recording
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import MetricsSource
-from delivery.telemetry.promql import latency_query, requests_query
 from delivery.telemetry.ranges import history_of, samples_of, tables_over
 from delivery.telemetry.samples import ArmIncrement, Sample
-from delivery.telemetry.tables import CANARY, Table, tables
+from delivery.telemetry.tables import CANARY, Table
 from mesh_adapters.adapter import Series
 
 Course = list[tuple[float, Table]]
@@ -29,22 +28,13 @@ def read_range(source: MetricsSource, series: Series, need: Need, end: float, hi
     start = need.data_through
     first = start - math.floor(history_seconds / need.interval) * need.interval
     course = list(tables_over(source, series, need, first, end))
-    if course:
-        # One course for both parts: what the history showed last is what the judged part adds to.
-        course[0] = first, course[0][1].backed_by(_last_known(source, series, need, first))
+    # One course for both parts: what the history showed last is what the judged part adds to.
     samples = samples_of(course)
     past = sum(sample.end < start + need.interval / 2 for sample in samples)
     if past == len(samples):
         where = f"{need.stable_workload} in namespace {need.namespace}"
         raise InvalidRecording(f"Prometheus knows no two instants of workload {where} from {start:g} to {end:g}")
     return _recording(need, course, samples, past)
-
-
-def _last_known(source: MetricsSource, series: Series, need: Need, at: float) -> Table:
-    """Counters whose target just missed a scrape too: what they show later is no birth."""
-    requests = source.query(requests_query(series, [need], last_known=True), at)
-    buckets = source.query(latency_query(series, [need], last_known=True), at) if need.latency else []
-    return tables(series, [need], requests, buckets)[need.release]
 
 
 def _recording(need: Need, course: Course, samples: Sequence[Sample], past: int) -> Recording:

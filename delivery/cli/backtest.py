@@ -34,6 +34,7 @@ from mesh_adapters.istio.series import ISTIO
 WORDS = {Verdict.ROLL_BACK: "rollback", Verdict.ADVANCE: "advance", Verdict.UNDECIDED: "inconclusive"}
 TICKS_SHOWN = 40
 HISTORY_S = 3600.0
+RANGE_TIMEOUT_S = 60
 KINDS = {"DeliveryPolicy", "ClusterDeliveryPolicy"}
 
 
@@ -125,7 +126,7 @@ def _from_prometheus(
         data_through=since,
         latency=True,
     )
-    return [read_range(Prometheus(url), ISTIO, need, until, HISTORY_S)]
+    return [read_range(Prometheus(url, timeout_s=RANGE_TIMEOUT_S), ISTIO, need, until, HISTORY_S)]
 
 
 def _instant(option: str, text: str) -> float:

@@ -148,6 +148,8 @@ def _tick(sample: Sample, started_at: float, status: ReleaseStatus) -> ReleaseTi
         canary_latency=tuple(canary[le] for le in bounds),
         commanded_share=_commanded_share(sample, status),
         restarted=sample.restarted,
+        shadow_requests=sample.shadow[0],
+        shadow_errors=sample.shadow[1],
     )
 
 

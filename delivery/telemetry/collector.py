@@ -112,7 +112,8 @@ class Collector:
             # Stable is older than its release: what it shows first is its past, not what this tick added.
             known = known.with_stable_of(current)
         stable, canary = known.added(current)
-        progress.samples.append(Sample(progress.through, instant, stable, canary, known.restarted(current)))
+        restarted, shadow = known.restarted(current), known.shadow_added(current)
+        progress.samples.append(Sample(progress.through, instant, stable, canary, restarted, shadow))
         progress.through, progress.problem = instant, None
         self._memory[progress.need.release] = _Memory(instant, known.followed_by(current), need.latency)
 

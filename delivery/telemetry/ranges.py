@@ -15,7 +15,7 @@ from delivery.telemetry.samples import Sample, StableHistory
 from delivery.telemetry.tables import STABLE, Table, tables
 from mesh_adapters.adapter import Series
 
-INSTANTS_AT_ONCE = 10_000  # Prometheus answers 11,000
+INSTANTS_AT_ONCE = 1000  # Prometheus answers up to 11,000, but a hundred pods make each one large
 HISTORY_S, HISTORY_TICK_S = 3600.0, 10.0
 LATENCIES_S = 600.0  # as long as the judge remembers them
 
@@ -23,7 +23,10 @@ LATENCIES_S = 600.0  # as long as the judge remembers them
 def tables_over(
     source: MetricsSource, series: Series, need: Need, start: float, end: float
 ) -> Iterator[tuple[float, Table]]:
-    """The need's cumulative counters at every `need.interval` from `start` to `end`. Raises as the source does."""
+    """The need's cumulative counters at every `need.interval` from `start` to `end`. Those whose target just missed a
+    scrape at `start` are known as they were before: what they show later is no birth. Raises as the source does.
+    """
+    earlier: Table | None = _last_known(source, series, need, start)
     first = start
     while first <= end:
         last = min(end, first + need.interval * (INSTANTS_AT_ONCE - 1))
@@ -31,8 +34,16 @@ def tables_over(
         buckets = source.query_range(latency_query(series, [need]), first, last, need.interval) if need.latency else []
         for number, (at, points) in enumerate(requests):
             latency = buckets[number][1] if buckets else []
-            yield at, tables(series, [need], points, latency)[need.release]
+            found = tables(series, [need], points, latency)[need.release]
+            yield at, found if earlier is None else found.backed_by(earlier)
+            earlier = None
         first += need.interval * INSTANTS_AT_ONCE
+
+
+def _last_known(source: MetricsSource, series: Series, need: Need, at: float) -> Table:
+    requests = source.query(requests_query(series, [need], last_known=True), at)
+    buckets = source.query(latency_query(series, [need], last_known=True), at) if need.latency else []
+    return tables(series, [need], requests, buckets)[need.release]
 
 
 def samples_of(course: list[tuple[float, Table]]) -> list[Sample]:

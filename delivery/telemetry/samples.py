@@ -20,13 +20,16 @@ class ArmIncrement:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One tick, (start, end] in seconds since the epoch; `restarted` is the part of the counters that began anew."""
+    """One tick, (start, end] in seconds since the epoch; `restarted` is the part of the counters that began anew,
+    `shadow` the requests and errors of a fixed half of stable's instances.
+    """
 
     start: float
     end: float
     stable: ArmIncrement
     canary: ArmIncrement
     restarted: float = 0.0
+    shadow: tuple[float, float] = (0.0, 0.0)
 
 
 def counted_before(sample: Sample, data_through: float) -> bool:

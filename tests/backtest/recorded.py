@@ -3,8 +3,8 @@
 import gzip
 from pathlib import Path
 
+import msgspec
 import numpy as np
-import orjson
 
 BOUNDS = ("0.5", "1", "5", "10", "25", "50", "100", "250", "500", "1000", "2500", "5000", "10000", "+Inf")
 WITHIN = np.array([0.0, 0.0, 0.01, 0.05, 0.2, 0.4, 0.6, 0.9, 0.97, 0.99, 0.999, 1.0, 1.0, 1.0])
@@ -47,7 +47,7 @@ def write_lines(
                         line["instance"] = name
                     if buckets:
                         line["buckets"] = dict(zip(BOUNDS, (n * WITHIN).astype(int).tolist(), strict=True))
-                    chunks.append(orjson.dumps(line))
+                    chunks.append(msgspec.json.encode(line))
     content = b"\n".join(chunks) + b"\n"
     path.write_bytes(gzip.compress(content, 1) if packed else content)
     return path

@@ -150,7 +150,9 @@ def test_two_objects_on_one_line_are_not_two_lines(tmp_path: Path) -> None:
         _read(tmp_path, f"{json.dumps(STABLE)},{json.dumps(CANARY)}")
 
 
-@pytest.mark.parametrize("content", [b"", b"\n  \n", gzip.compress(b"")])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n  \n", gzip.compress(b"")], ids=["nothing", "blank lines", "packed nothing"]
+)
 def test_a_file_without_lines_says_so(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "recorded"
     file.write_bytes(content)

@@ -42,7 +42,7 @@ def test_it_says_how_it_was_made_and_not_where(page: str) -> None:
 
 def test_every_method_stands_in_every_table_at_every_choice_of_threshold(page: str) -> None:
     for way in Way:
-        part = page[page.index(f"## Thresholds {way.value}") :]
+        part = page[page.index(f"## {way.value.capitalize()}") :]
         for scenario in SCENARIOS:
             names = [row[0].replace("**", "").replace(" (not valid)", "") for row in rows(part, f"### {scenario.name}")]
             assert names == [method.name for method in methods(scenario)]
