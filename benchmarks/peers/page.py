@@ -33,7 +33,7 @@ How the others are set, and where they differ from the products they are named a
   check. The weight stays where it is, so that nothing but the test decides.
 - *Kayenta style*: the error rates of the last 50 ticks of 10 s, every 60 s from the first 50 on; 98 % interval for the
   shift of location, "high" when its lower end exceeds a quarter of the estimate (the judge's defaults); only "high"
-  counts.
+  counts. The threshold stands for the interval; matched, it may be so low that it is none any more.
 - *Fixed horizon*, *every look*: pooled two-proportion z of all counts so far, 1 % one-sided.
 - *Alpha spending*: the same z at 30 looks, 1 % one-sided spent as t^2 over the 30 min, boundaries of Lan and DeMets for
   normal counts. Small counts of errors are not normal, which is why it gives more than 1 % of false alarms.
@@ -42,6 +42,8 @@ How the others are set, and where they differ from the products they are named a
 - *Oracle*: likelihood ratio of the two true rates against their mean.
 - *Ours*: the error-rate evidence of this repository, ratio margin only, `wrong_rollback` 1 %, dispersion 1."""
 EARLIER = """\
+With thresholds found by simulation, the table lists them.
+
 Valid: the 95 % interval of its false alarm rate reaches down to 1 %. The mean counts runs without an alarm as ending
 with the horizon; the difference is taken run by run, positive where ours is later, with its 95 % interval. A method
 is listed for its mean (beyond chance) or its median. The last column is from the section after this one."""
@@ -53,7 +55,8 @@ more (Simpson's paradox): what was a valid threshold for steady traffic is none 
 the end of the first step only."""
 LATENCY = """\
 100 requests/s, Istio's bounds, stable lognormal with median 80 ms and sigma 0.6, no tolerance, latency judged alone
-(beside the error rate it shares the stake, which costs ln 2 of evidence).
+(beside the error rate it shares the stake, which costs ln 2 of evidence). No rule is earlier than its first look: at
+looks every 10 s, mean / limit is at least 10 s / limit.
 
 "Limit" is that of every test that is valid for all canaries stochastically no slower than stable; "told the law" that
 of a test that knows which law to expect. For a shift they are one. For the tail they are not: the 20.2 s at a 10 %
@@ -91,7 +94,7 @@ def percent(low: float, high: float) -> str:
 def main_tables(comparisons: Sequence[Comparison]) -> Iterator[str]:
     """A section for each way to choose thresholds, a table a scenario in it."""
     for way, about in ABOUT.items():
-        yield from ("", f"## Thresholds {way.value}", "", about)
+        yield from ("", f"## {way.value.capitalize()}", "", about)
         for comparison in comparisons:
             share = f"{100 * comparison.share:g} % share, limit {comparison.limit:.1f} s"
             yield from ("", f"### {comparison.scenario.name} errors, {share}", "")
@@ -132,7 +135,8 @@ def earlier_section(earlier: Sequence[Earlier], ramp: Sequence[RampAlarms], runs
     if not earlier:
         yield "Nowhere: neither in the mean, beyond chance, nor in the median."
         return
-    yield EARLIER
+    published = sorted({one.line.method for one in earlier if one.line.way is Way.NOMINAL})
+    yield f"As published, these are valid and earlier: {', '.join(published) or 'none'}. {EARLIER}"
     yield ""
     head = (
         "scenario",
