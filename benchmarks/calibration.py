@@ -309,8 +309,8 @@ def main(
             "# Calibration",
             f"`python -m benchmarks.calibration --runs {runs} --seed {seed}`",
             f"{os.cpu_count()} cores; {runs} runs a line; 100 requests/s, looks every 10 s for 30 min, 0.5 % errors, "
-            "risk 1 % of rolling back and 5 % of advancing. The interval is the 95 % binomial one, the median that of the "
-            "seconds to a rollback where most runs have one; flagged are releases told that instances are noisy or the "
+            "risk 1 % of rolling back and 5 % of advancing. The interval is the 95 % binomial one; the seconds are the "
+            "median to a rollback where most runs have one; flagged are releases told that instances are noisy or the "
             "split is not as commanded.",
         ],
     )

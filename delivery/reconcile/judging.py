@@ -12,10 +12,11 @@ from analysis.dispersion import WITHOUT_HISTORY, learn_dispersion
 from analysis.errors import InvalidObservation, InvalidState
 from analysis.judge import Judge, Judgement, ReleaseSettings, ReleaseTick, Tolerance
 from analysis.observation import LatencyCounts, TickCounts
+from analysis.trace import followed
 from delivery.decision.snapshot import Look
 from delivery.decision.steps import advance_tolerances, error_rate
 from delivery.resources.policy import DeliveryPolicySpec, LatencyMetric, ToleranceSpec
-from delivery.resources.release import AnalysisRecord, Release, ReleaseStatus
+from delivery.resources.release import AnalysisRecord, EvidencePoint, Release, ReleaseStatus
 from delivery.telemetry.samples import Reading, Sample, StableHistory, counted_before
 
 LEAST_SLOWING = 0.1  # no canary can be shown not to be slower at all
@@ -36,6 +37,7 @@ def judge_settings(policy: DeliveryPolicySpec, dispersion: float | None = None) 
         latency_tolerance=Tolerance(relative=relative),
         latency_advance_tolerance=Tolerance(relative=max(relative, LEAST_SLOWING)),
         dispersion=policy.analysis.dispersion or dispersion or WITHOUT_HISTORY,
+        objective=policy.analysis.objective,
         interval=policy.analysis.interval,
     )
 
@@ -72,6 +74,7 @@ def look_again(
             "state": judge.states()[0],
             "problem": reading.problem or problem,
             "queries": reading.queries,
+            "course": _course(record, judgement, fresh),
             "quality": tuple(f"{finding.code}: {finding.message}" for finding in judgement.quality),
         }
     )
@@ -159,6 +162,14 @@ def _commanded_share(sample: Sample, status: ReleaseStatus) -> float | None:
     if weight is None or since is None or sample.start < since + FOLLOWED_AFTER_S:
         return None
     return weight / 100
+
+
+def _course(record: AnalysisRecord, judgement: Judgement, fresh: list[Sample]) -> tuple[EvidencePoint, ...]:
+    if not fresh:
+        return record.course
+    back, on = _finite(judgement.log_evidence_rollback), _finite(judgement.log_evidence_advance)
+    point = EvidencePoint(at=fresh[-1].end, rollback=back, advance=on)
+    return followed(record.course, point, lambda earlier: earlier.at)
 
 
 def _look(judgement: Judgement, policy: DeliveryPolicySpec, now: float) -> Look:

@@ -82,7 +82,10 @@ def _evidence(release: Release) -> RenderableType:
             _odds(look.log_evidence_advance),
             look.verdict,
         )
-    doubts = [Text(f"data quality: {line}", style="yellow") for line in release.status.analysis.quality]
+    analysis = release.status.analysis
+    doubts = [Text(f"data quality: {line}", style="yellow") for line in analysis.quality]
+    if analysis.dispersion is not None:
+        doubts.append(Text(f"noise of single pods: {analysis.dispersion:.3g} times chance, {analysis.dispersion_note}"))
     return Group(table, *doubts, *[Text(f"step {look.step + 1}: {look.reason}") for look in looks], *_queries(release))
 
 

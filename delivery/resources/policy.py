@@ -150,6 +150,9 @@ class Analysis(Spec):
     risk: Risk = Risk()
     metrics: Annotated[tuple[Metric, ...], AfterValidator(_one_error_rate)] = (ErrorRateMetric(), LatencyMetric())
     no_data: NoData = NoData()
+    objective: float | None = Field(
+        default=None, gt=0, lt=1, description="error rate of both versions together beyond which nothing is advanced"
+    )
     dispersion: float | None = Field(
         default=None,
         ge=1,

@@ -117,6 +117,14 @@ class RouteRecord(Record):
     saved: dict[str, Any] = Field(default_factory=dict)
 
 
+class EvidencePoint(Record):
+    """The evidence at one look, in natural logarithms."""
+
+    at: Time
+    rollback: float
+    advance: float
+
+
 class AnalysisRecord(Record):
     """The statistics so far. `data_through` is the last instant that counted."""
 
@@ -127,7 +135,8 @@ class AnalysisRecord(Record):
     problem: str | None = None
     dispersion: float | None = Field(default=None, description="what divides the evidence; not known yet if left out")
     dispersion_note: str | None = None
-    quality: tuple[str, ...] = Field(default=(), description="what makes the data doubtful; none advances a release")
+    quality: tuple[str, ...] = Field(default=(), description="what the data leave doubtful, most serious first")
+    course: tuple[EvidencePoint, ...] = Field(default=(), description="the evidence over time, at most 64 points")
     queries: tuple[str, ...] = ()
 
 

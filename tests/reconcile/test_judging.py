@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
+
+import numpy as np
 
 from delivery.reconcile.judging import judge_settings, look_again
 from delivery.resources.policy import parse_policy
 from delivery.resources.release import Phase, Release, ReleaseStatus, status_object
-from delivery.telemetry.samples import ArmIncrement, Reading, Sample
+from delivery.telemetry.samples import ArmIncrement, Reading, Sample, StableHistory
 from tests.decision.given import NOW, parsed, release
 
 POLICY = parsed()
@@ -131,3 +134,58 @@ def test_of_the_latency_only_the_quantiles_the_policy_asks_for_are_told() -> Non
     _, look = look_again(judged(), Reading(ticks, NOW + 5), asked, NOW)
     assert look is not None
     assert set(look.metrics["latency"]["quantiles"]) == {"p50", "p99"}
+
+
+def history(ticks: int = 200, pods: int = 5, seed: int = 3) -> StableHistory:
+    """Stable before the release, in ticks of 10 s; its pods fail alike."""
+    rng = np.random.default_rng(seed)
+    requests = rng.poisson(400, (ticks, pods)).astype(float)
+    errors = rng.binomial(requests.astype(int), 0.01).astype(float)
+    instants = np.array([NOW - 10.0 * k for k in range(ticks, -1, -1)])
+    latency = ((10.0, 50_000.0), (50.0, 390_000.0), (float("inf"), 400_000.0))
+    return StableHistory(instants, requests, errors, latency)
+
+
+def test_the_noise_of_single_pods_is_learned_once_and_divides_the_evidence() -> None:
+    spec = parse_policy({"analysis": {"metrics": [{"kind": "errorRate"}]}}, "policy")
+    told = Reading(tuple(samples(20, failures=0.1)), NOW + 4, history=history())
+    record, look = look_again(judged(), told, spec, NOW)
+    assert record.dispersion is not None
+    assert 1.0 <= record.dispersion < 1.6
+    assert record.dispersion_note == "learned from 5 instances over 33 min"
+    unknown, cautious = look_again(judged(), replace(told, history=None), spec, NOW)
+    assert unknown.dispersion is None
+    assert look is not None
+    assert cautious is not None
+    assert cautious.log_evidence_rollback < look.log_evidence_rollback
+    again, _ = look_again(judged(dispersion=1.25), replace(told, history=history(seed=9)), spec, NOW)
+    assert again.dispersion == 1.25
+
+
+def test_a_policy_may_fix_the_noise() -> None:
+    spec = parse_policy({"analysis": {"dispersion": 3}}, "policy")
+    record, _ = look_again(judged(), replace(reading(samples(3)), history=history()), spec, NOW)
+    assert (record.dispersion, record.dispersion_note) == (3.0, "fixed by the policy")
+
+
+def test_what_stable_was_like_before_spares_the_first_look() -> None:
+    spec = parse_policy({"analysis": {"dispersion": 1, "metrics": [{"kind": "errorRate"}, {"kind": "latency"}]}}, "p")
+    stable = ArmIncrement(9000, 90, ((10.0, 1125.0), (50.0, 8775.0), (float("inf"), 9000.0)))
+    slow = ArmIncrement(1000, 10, ((10.0, 0.0), (50.0, 300.0), (float("inf"), 1000.0)))
+    first = Reading((Sample(NOW, NOW + 10, stable, slow),), NOW + 10, history=history())
+    _, look = look_again(judged(), first, spec, NOW)
+    assert look is not None
+    assert look.metrics["latency"]["log_evidence_rollback"] > 4.6
+    _, unprimed = look_again(judged(), replace(first, history=None), spec, NOW)
+    assert unprimed is not None
+    assert abs(unprimed.metrics["latency"]["log_evidence_rollback"]) < 1e-6
+
+
+def test_the_evidence_over_time_is_kept_and_bounded() -> None:
+    ticks, told = samples(200), judged()
+    for upto in range(1, 201):
+        told = after(told, reading(ticks[:upto]))
+    course = told.status.analysis.course
+    assert len(course) == 64
+    assert [point.at for point in course] == sorted({point.at for point in course})
+    assert abs(course[-1].at - ticks[-1].end) < 1e-3
