@@ -17,6 +17,7 @@ from delivery.decision.snapshot import Look
 from delivery.decision.steps import advance_tolerances, error_rate
 from delivery.resources.policy import DeliveryPolicySpec, LatencyMetric, ToleranceSpec
 from delivery.resources.release import AnalysisRecord, EvidencePoint, Release, ReleaseStatus
+from delivery.telemetry.ranges import HISTORY_TICK_S
 from delivery.telemetry.samples import Reading, Sample, StableHistory, counted_before
 
 LEAST_SLOWING = 0.1  # no canary can be shown not to be slower at all
@@ -58,7 +59,7 @@ def look_again(
     fresh = [sample for sample in reading.samples if not counted_before(sample, through)]
     record = _with_dispersion(record, reading.history, policy)
     judge, problem = _resume(judge_settings(policy, record.dispersion), record)
-    if not record.state and reading.history is not None:
+    if not record.state and reading.history is not None and reading.history.requests.size:
         _learn_stable(judge, reading.history, started_at)
     for sample in fresh:
         try:
@@ -92,8 +93,7 @@ def _with_dispersion(
         return record.model_copy(update={"dispersion": fixed, "dispersion_note": "fixed by the policy"})
     if record.dispersion is not None or history is None:
         return record
-    seconds = float(np.median(np.diff(history.t)))
-    learned = learn_dispersion(history.requests, history.errors, tick=seconds)
+    learned = learn_dispersion(history.requests, history.errors, tick=HISTORY_TICK_S)
     return record.model_copy(update={"dispersion": learned.phi, "dispersion_note": learned.note})
 
 

@@ -102,12 +102,9 @@ class Observation:
             return
         self._history_due[key] = now + HISTORY_AGAIN_S
         try:
-            found = self._collector.history(first_need(release))
+            self._histories[key] = self._collector.history(first_need(release))
         except HeadgateError as problem:
             log.warning("no history of stable yet", release=key, problem=str(problem))
-            return
-        if found is not None:
-            self._histories[key] = found
 
     def _need(self, release: Release, now: float) -> Need | None:
         """The Release's need where an instant has come that was not asked for yet."""

@@ -71,7 +71,7 @@ class Collector:
             self._advance(asked, instant)
         return {key: progress.reading() for key, progress in wanted.items()}
 
-    def history(self, need: Need) -> StableHistory | None:
+    def history(self, need: Need) -> StableHistory:
         """Stable before the release's first instant. Raises as the source does."""
         return recent_history(self._source, self._series, need)
 

@@ -75,14 +75,16 @@ def history_of(course: list[tuple[float, Table]]) -> StableHistory | None:
     return StableHistory(np.array([at for at, _ in seen]), requests, errors)
 
 
-def recent_history(source: MetricsSource, series: Series, need: Need) -> StableHistory | None:
+def recent_history(source: MetricsSource, series: Series, need: Need) -> StableHistory:
     """The last hour of stable before the release's first instant, in ticks of 10 s, and the latencies of its last ten
-    minutes; None where there was no traffic. Raises as the source does.
+    minutes; without ticks where there was no traffic. Raises as the source does.
     """
     until = need.data_through
     by_instance = replace(need, interval=HISTORY_TICK_S, latency=False)
     found = history_of(list(tables_over(source, series, by_instance, until - HISTORY_S, until)))
-    if found is None or not need.latency:
+    if found is None:
+        return StableHistory(np.array([until]), np.zeros((0, 0)), np.zeros((0, 0)))
+    if not need.latency:
         return found
     long_tick = replace(need, interval=LATENCIES_S)
     served = samples_of(list(tables_over(source, series, long_tick, until - LATENCIES_S, until)))

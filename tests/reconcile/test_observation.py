@@ -7,12 +7,12 @@ from functools import partial
 
 import pytest
 
-from delivery.reconcile.observation import Observation, is_judged, need_of
+from delivery.reconcile.observation import HISTORY_AGAIN_S, Observation, is_judged, need_of
 from delivery.resources.release import Phase, Release, Stage
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.memory import MemoryPrometheus
 from delivery.telemetry.needs import Need
-from delivery.telemetry.samples import Reading
+from delivery.telemetry.samples import Reading, StableHistory
 from mesh_adapters.istio.series import ISTIO
 from tests.conditions import eventually
 from tests.decision.given import NOW, POLICY, release
@@ -27,6 +27,11 @@ class Watched(Collector):
         super().__init__(source, ISTIO, settle=0.5)
         self.asked: list[list[str]] = []
         self.mistake: Exception | None = None
+        self.histories: list[str] = []
+
+    def history(self, need: Need) -> StableHistory:
+        self.histories.append(need.release)
+        return super().history(need)
 
     def collect(self, needs: Sequence[Need], now: float) -> dict[str, Reading]:
         self.asked.append(sorted(need.release for need in needs))
@@ -88,6 +93,32 @@ def test_all_releases_are_asked_for_at_once_and_their_passes_woken(world: World)
     reading = world.observation.reading(world.active[0])
     assert reading is not None
     assert [(sample.end, sample.canary.requests) for sample in reading.samples] == [(NOW + 2, 10)]
+
+
+def test_the_history_is_asked_for_once_and_comes_with_the_reading(world: World) -> None:
+    for number in (1, 2, 3):
+        world.pass_to(NOW + 2 * number, 10 + 10 * number)
+        eventually(partial(world.woken_at_least, 2 * number))
+    assert sorted(world.collector.histories) == ["shop/api", "shop/web"]
+    reading = world.observation.reading(world.active[0])
+    assert reading is not None
+    assert reading.history is not None
+
+
+def test_a_history_that_could_not_be_had_is_asked_for_again_a_minute_later(world: World) -> None:
+    world.prometheus.down = "refused"
+    world.pass_to(NOW + 2, 20)
+    eventually(partial(world.woken_at_least, 2))
+    world.prometheus.down = None
+    world.pass_to(NOW + 4, 30)
+    eventually(partial(world.woken_at_least, 4))
+    assert len(world.collector.histories) == 2
+    world.pass_to(NOW + 4 + HISTORY_AGAIN_S, 40)
+    eventually(partial(world.woken_at_least, 6))
+    assert len(world.collector.histories) == 4
+    reading = world.observation.reading(world.active[0])
+    assert reading is not None
+    assert reading.history is not None
 
 
 def test_readings_wait_until_a_record_has_counted_them(world: World) -> None:

@@ -78,3 +78,28 @@ def test_nobody_at_the_address_names_the_address() -> None:
     server.server_close()
     with pytest.raises(Unavailable, match=f"Prometheus {url} cannot be reached"):
         Prometheus(url).check()
+
+
+def test_a_range_is_told_instant_by_instant(answer: _Answer) -> None:
+    series = (
+        '[{"metric":{"n":"a"},"values":[[100,"1"],[120,"3"]]},{"metric":{"n":"b"},"values":[[110,"NaN"],[120,"7"]]}]'
+    )
+    answer.body = f'{{"status":"success","data":{{"resultType":"matrix","result":{series}}}}}'.encode()
+    told = Prometheus(answer.url).query_range("x", 100.0, 120.0, 10.0)
+    assert told == [
+        (100.0, [Point({"n": "a"}, 1.0)]),
+        (110.0, []),
+        (120.0, [Point({"n": "a"}, 3.0), Point({"n": "b"}, 7.0)]),
+    ]
+
+
+def test_a_range_that_is_refused_says_so(answer: _Answer) -> None:
+    answer.status, answer.body = 400, b'{"status":"error","errorType":"bad_data","error":"exceeded maximum resolution"}'
+    with pytest.raises(InvalidSpec, match="exceeded maximum resolution"):
+        Prometheus(answer.url).query_range("x", 0.0, 1e6, 1.0)
+
+
+def test_a_range_of_other_instants_than_asked_for_is_no_answer(answer: _Answer) -> None:
+    answer.body = b'{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[500,"1"]]}]}}'
+    with pytest.raises(Unavailable, match="does not answer like Prometheus"):
+        Prometheus(answer.url).query_range("x", 100.0, 120.0, 10.0)
