@@ -13,11 +13,11 @@ from analysis.stable_rate import StableRate
 
 # Roll-back alternatives: the odds of an error are psi times those at the boundary.
 PSI = np.array([1.25, 1.5, 2.0, 3.5, 8.0, 18.0])
-PSI_WEIGHTS = np.array([0.07, 0.22, 0.28, 0.12, 0.14, 0.17])
+PSI_WEIGHTS = np.array([0.06, 0.19, 0.4, 0.07, 0.15, 0.13])
 # Advance alternatives: the canary fails kappa times as often as the stable version.
-KAPPA = np.array([0.8, 1.0, 1.2])
-KAPPA_WEIGHTS = np.array([0.2, 0.6, 0.2])
-ROLLBACK_ONSET = OnsetBets(at_once=0.73)
+KAPPA = np.array([0.9, 1.1])
+KAPPA_WEIGHTS = np.array([0.5, 0.5])
+ROLLBACK_ONSET = OnsetBets(at_once=0.82)
 # A bad first minute must not silence a release for good, yet most canaries are healthy from the start.
 ADVANCE_ONSET = OnsetBets(at_once=0.9)
 HIGHEST_BOUNDARY = 0.97
@@ -58,7 +58,7 @@ class ErrorNulls:
 
 @dataclass(slots=True)
 class ErrorEvidence:
-    """`rollback` (R, 6) log bets, one an alternative, `advance` (R, S, 3) likewise per step, and the estimate
+    """`rollback` (R, 6) log bets, one an alternative, `advance` (R, S, 2) likewise per step, and the estimate
     they stake by.
     """
 
@@ -128,7 +128,7 @@ class ErrorEvidence:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCourse:
-    """Bets of r releases after each of B ticks that end at `t` (r, B): `rollback` (r, B, 6), `advance` (r, B, S, 3)."""
+    """Bets of r releases after each of B ticks that end at `t` (r, B): `rollback` (r, B, 6), `advance` (r, B, S, 2)."""
 
     t: Floats
     rollback: Floats

@@ -81,7 +81,7 @@ def _block(
     q_s = known / known.sum(axis=0)
     # not smoothed: what was never seen below a bucket must not pull the bucket's own requests down in it
     within, score = standing(earlier / np.maximum(earlier.sum(axis=0), 1e-300))
-    middle, anchor = _middle(q_s), (within < 0.5).sum(axis=0)
+    middle, anchor = _middle(q_s), (within[:-1] < 0.5).sum(axis=0)
     cut = cuts(within, score, bounds, harm)
     moved: Slowing | None = cut.moving_fewer()
     factor = _factors(harmless(q_s, middle), q_s[:, None], odds, moved, anchor, rising=False)
@@ -130,15 +130,13 @@ def _made_monotone(factor: Floats, anchor: Rows, rising: bool) -> Floats:
     at either end say must not level out what the many in the middle say.
     """
     up, down = (np.maximum, np.minimum) if rising else (np.minimum, np.maximum)
-    last = factor.shape[0] - 1
-    for cell in range(1, last + 1):
-        beyond = cell > anchor
-        if beyond.any():
-            up(factor[cell - 1], factor[cell], out=factor[cell], where=beyond)
-    for cell in range(last - 1, -1, -1):
-        below = cell < anchor
-        if below.any():
-            down(factor[cell + 1], factor[cell], out=factor[cell], where=below)
+    lowest, highest = int(anchor.min()), int(anchor.max())
+    for cell in range(lowest + 1, factor.shape[0]):
+        beyond = True if cell > highest else cell > anchor
+        up(factor[cell - 1], factor[cell], out=factor[cell], where=beyond)
+    for cell in range(highest - 1, -1, -1):
+        below = True if cell < lowest else cell < anchor
+        down(factor[cell + 1], factor[cell], out=factor[cell], where=below)
     return factor
 
 

@@ -17,7 +17,8 @@ from analysis.proportion import Floats, Rows
 from analysis.settings import ReleaseSettings
 
 ROLLBACK_ONSET, ADVANCE_ONSET = OnsetBets(at_once=0.73), OnsetBets(at_once=0.9)
-ROLLBACK_WEIGHTS = np.full(SLOWER, 1.0 / SLOWER)
+# In the order of analysis.latency: three shifts, the upper half, the slowest tenth twice.
+ROLLBACK_WEIGHTS = np.array([0.17, 0.3, 0.17, 0.13, 0.1, 0.13])
 ADVANCE_WEIGHTS = np.full(len(HARMLESS), 1.0 / len(HARMLESS))
 MEMORY = 600.0
 FEWEST_BOUNDS = 3
@@ -230,6 +231,8 @@ def _log_evidence(
 
 def _cells(cumulative: Floats, rows: Rows, columns: Rows) -> Floats:
     """Counts per cell of the chosen rows and bounds; what rounding makes fall a little is no count."""
-    chosen = cumulative[np.ix_(rows, np.arange(cumulative.shape[1]), columns)]
-    chosen[:, :, 1:] -= chosen[:, :, :-1].copy()
-    return np.asarray(np.maximum(chosen, 0.0, out=chosen))
+    every = rows.size == cumulative.shape[0] and columns.size == cumulative.shape[2]
+    chosen = cumulative if every else cumulative[np.ix_(rows, np.arange(cumulative.shape[1]), columns)]
+    cells = chosen.copy()
+    cells[:, :, 1:] -= chosen[:, :, :-1]
+    return np.asarray(np.maximum(cells, 0.0, out=cells))

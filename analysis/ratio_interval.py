@@ -26,9 +26,10 @@ def grid_log_likelihood(n_c: Floats, e_c: Floats, n_s: Floats, e_s: Floats) -> F
     # with theta = g odds/(1 + g odds): ln theta = ln g + ln odds - ln(1 + g odds)
     total = on_canary.sum(axis=1)[:, None] * LOG_GRID
     total += (on_canary * np.log(odds)).sum(axis=1)[:, None]
+    told = np.flatnonzero(errors.any(axis=1))
     size = max(1, AT_ONCE // n_c.shape[1])
-    for start in range(0, n_c.shape[0], size):
-        part = slice(start, start + size)
+    for start in range(0, told.size, size):
+        part = told[start : start + size]
         for first in range(0, n_c.shape[1], AT_ONCE):
             ticks = slice(first, first + AT_ONCE)
             beyond = np.log1p(odds[part, ticks, None] * GRID)
