@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH)
 
 .NOTPARALLEL:
-.PHONY: demo test setup tools check unit e2e lock crds clean
+.PHONY: demo test setup tools check unit calibration e2e lock crds clean
 
 demo: setup tools  ## release a good and a bad version through a real Envoy, judged on a real Prometheus
 	headgate lab demo
@@ -23,7 +23,10 @@ check:
 	lint-imports
 
 unit:
-	pytest -q -m "not e2e" -n 2 --dist loadfile --durations 15
+	pytest -q -m "not e2e and not calibration" -n 2 --dist loadfile --durations 15
+
+calibration: setup  ## every promise of the statistics, 4,000 simulated releases each
+	pytest -q -m calibration -n 2 --dist load --durations 5
 
 e2e: setup tools  ## the scenarios of the lab, each end to end
 	pytest -q -m e2e -n 2 --dist load

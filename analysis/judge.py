@@ -23,6 +23,8 @@ class Judge:
     def __init__(self, settings: Sequence[ReleaseSettings]) -> None:
         check_settings(settings)
         self._settings = tuple(settings)
+        self._risks = Risks.of(self._settings)
+        self._last_step = np.array([len(s.advance_tolerances) - 1 for s in self._settings], dtype=np.intp)
         self._evidence = stored.Evidence.nothing_yet(self._settings)
 
     @classmethod
@@ -62,12 +64,12 @@ class Judge:
         """One JSON-serialisable state a release."""
         return stored.dump(self._evidence, self._settings)
 
-    def weigh(self, steps: Sequence[int], course: Course | None = None) -> Weighed:
+    def weigh(self, steps: Sequence[int] | Rows, course: Course | None = None) -> Weighed:
         """What the evidence allows, as arrays and without sentences: of the ticks of a course (r, B), or now (R, 1).
 
         `steps` has one step for each of all R releases, as for `judge`.
         """
-        asked, risks = self._asked(steps), Risks.of(self._settings)
+        asked, risks = self._asked(steps), self._risks
         if course is None:
             return self._evidence.now().weigh(risks, asked)
         part = Risks(risks.rollback[course.rows], risks.advance[course.rows])
@@ -80,10 +82,7 @@ class Judge:
         present = None if now is None else np.asarray(now, dtype=float)
         return judgements(self._evidence, self._settings, self._asked(steps), present)
 
-    def _asked(self, steps: Sequence[int]) -> Rows:
+    def _asked(self, steps: Sequence[int] | Rows) -> Rows:
         if len(steps) != len(self._settings):
             raise ValueError(f"judge needs one step for each of {len(self._settings)} releases, got {len(steps)}")
-        return np.array(
-            [min(max(step, 0), len(s.advance_tolerances) - 1) for step, s in zip(steps, self._settings, strict=True)],
-            dtype=np.intp,
-        )
+        return np.minimum(np.maximum(np.asarray(steps, dtype=np.intp), 0), self._last_step)

@@ -11,7 +11,7 @@ import numpy as np
 from analysis.errors import InvalidState
 from analysis.forgetting import before_each, forgetting_sums
 from analysis.latency import HARMLESS, SLOWER, latency_log_evidence
-from analysis.observation import LatencyCounts, TickCounts
+from analysis.observation import LatencyCounts, TickCounts, selected
 from analysis.onset import OnsetBets
 from analysis.proportion import Floats, Rows
 from analysis.settings import ReleaseSettings
@@ -156,7 +156,7 @@ class LatencyEvidence:
     def _learn(
         self, bounds: Bounds, rows: Rows, canary: Floats, stable: Floats, since: Floats, until: Floats
     ) -> tuple[Floats, Floats]:
-        width, judged = len(bounds), until > since
+        width, judged, at_rows = len(bounds), until > since, selected(rows, self.kept.size)
         earlier = self._earlier(rows, width, stable, until - since)
         back = np.zeros((*judged.shape, SLOWER))
         on = np.zeros((*judged.shape, len(HARMLESS)))
@@ -168,15 +168,16 @@ class LatencyEvidence:
             back[whole], on[whole] = _log_evidence(canary[whole], stable[whole], earlier[whole], bounds, slower, harm)
         for arm, cells in ((STABLE, stable), (CANARY, canary)):
             counted = cells if judged.all() else np.where(judged[:, :, None], cells, 0.0)
-            self.cells[rows, arm, :width] += counted.sum(axis=1)
+            self.cells[at_rows, arm, :width] += counted.sum(axis=1)
         return back, on
 
     def _earlier(self, rows: Rows, width: int, stable: Floats, seconds: Floats) -> Floats:
         """The stable cells known before each tick, (r, B, C)."""
-        start = self.cells[rows, EARLIER, :width]
+        at = selected(rows, self.kept.size)
+        start = self.cells[at, EARLIER, :width].copy()
         age = np.broadcast_to(seconds[:, :, None] / MEMORY, stable.shape)
         after = forgetting_sums(start, stable, age)
-        self.cells[rows, EARLIER, :width] = after[:, -1]
+        self.cells[at, EARLIER, :width] = after[:, -1]
         return before_each(start, after)
 
     def dump(self, row: int) -> dict[str, Any]:

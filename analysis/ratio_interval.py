@@ -9,6 +9,7 @@ from analysis.proportion import Floats, Rows
 
 LOG_GRID = np.linspace(np.log(0.05), np.log(50.0), 64)
 GRID = np.exp(LOG_GRID)
+SINGLE = GRID.astype(np.float32)  # a part in ten million of what an error tells is nothing beside what it tells
 SPACING = float(LOG_GRID[1] - LOG_GRID[0])
 BISECTIONS = 40
 # Ticks at a time: what they need stays in a processor cache.
@@ -32,9 +33,8 @@ def grid_log_likelihood(n_c: Floats, e_c: Floats, n_s: Floats, e_s: Floats) -> F
         part = told[start : start + size]
         for first in range(0, n_c.shape[1], AT_ONCE):
             ticks = slice(first, first + AT_ONCE)
-            beyond = np.log1p(odds[part, ticks, None] * GRID)
-            beyond *= errors[part, ticks, None]
-            total[part] -= beyond.sum(axis=1)
+            beyond = np.log1p(odds[part, ticks, None].astype(np.float32) * SINGLE)
+            total[part] -= np.einsum("rb,rbg->rg", errors[part, ticks], beyond)
     return np.asarray(total)
 
 

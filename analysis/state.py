@@ -11,7 +11,7 @@ from analysis.error_evidence import ErrorEvidence, ErrorNulls
 from analysis.errors import InvalidState
 from analysis.latency_evidence import FEWEST_BOUNDS, LatencyEvidence, LatencyNulls
 from analysis.objective import ObjectiveEvidence
-from analysis.observation import LatencyCounts, TickCounts
+from analysis.observation import LatencyCounts, TickCounts, selected
 from analysis.proportion import Floats
 from analysis.ratio_interval import GRID, grid_log_likelihood
 from analysis.settings import ReleaseSettings
@@ -72,8 +72,9 @@ class Evidence:
         missed = self.objective.observe(judged, phi) >= -np.log(self.risk_back[rows, None])
         counted = (judged.t > judged.since) | (self.warm_up[rows, None] == 0.0)
         counts = np.stack([tick.n_s, tick.e_s, tick.n_c, tick.e_c], axis=2)
-        self.totals[rows] += np.where(counted[:, :, None], counts, 0.0).sum(axis=1)
-        self.ratio[rows] += grid_log_likelihood(*(np.where(counted, a, 0.0) for a in _arms(tick)))
+        at = selected(rows, self.t.size)
+        self.totals[at] += np.where(counted[:, :, None], counts, 0.0).sum(axis=1)
+        self.ratio[at] += grid_log_likelihood(*(np.where(counted, a, 0.0) for a in _arms(tick)))
         self.t[rows] = tick.t[:, -1]
         doubtful = supply.doubtful() | mismatch(split) | missed | self.few_bounds()[rows, None]
         return Course(rows, tick.t, errors, latency, doubtful, self.latency.nulls.judged[rows])
