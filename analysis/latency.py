@@ -23,10 +23,12 @@ HARMLESS = (-0.05, 0.1)
 SMOOTHING = 0.5
 LARGEST_STAKE = 0.99
 # Rows at a time: what they need fits a processor cache.
-BLOCK = 320
+BLOCK = 448
 # Which factors the canary's side has is a matter of power, not of validity, so half precision of them is enough; what
 # stable pays for them is worked out in full.
 ROUGH = np.float32
+# A cell that slowing empties altogether (a bound that is the factor times another) must not divide by 0.
+EMPTIEST = np.float32(1e-30)
 
 
 def tilted(stable: Floats, score: Floats) -> Floats:
@@ -113,11 +115,11 @@ def _factors(q_c: Floats, q_s: Floats, odds: Floats, moved: Slowing | None, anch
     if moved is None:
         return np.asarray(q_c / (part * q_c + (1.0 - part) * q_s))
     moved = moved.roughly()
-    null = moved.back(q_c / moved.forward(q_s))
+    null = moved.back(q_c / np.maximum(moved.forward(q_s), EMPTIEST))
     null *= part
     null += 1.0 - part
     null *= q_s
-    slowed = moved.forward(null)
+    slowed = np.maximum(moved.forward(null), EMPTIEST)
     factor = _made_monotone(q_c / slowed, anchor, rising)
     # an alternative on the null's side has no monotone factor: what is left is the constant 1, which stakes nothing
     slowed *= factor
@@ -146,9 +148,11 @@ def _gain(factor: Floats, odds: Floats, moved: Slowing | None, canary: Floats, s
     factor -= 1.0
     paid = odds * factor if moved is None else moved.times(odds).back(factor)
     shrink = np.minimum(1.0, LARGEST_STAKE / np.maximum(paid.max(axis=0), 1e-300))
-    won = np.log1p(shrink * factor)
+    factor *= shrink
+    won = np.log1p(factor, out=factor)
     won *= canary[:, None]
     paid *= -shrink
-    lost = np.log1p(paid)
+    lost = np.log1p(paid, out=paid)
     lost *= stable[:, None]
-    return np.asarray(won.sum(axis=0) + lost.sum(axis=0))
+    won += lost
+    return np.asarray(won.sum(axis=0))

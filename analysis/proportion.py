@@ -63,7 +63,16 @@ def poisson_log_evidence(n_c: Any, e_c: Any, n_s: Any, e_s: Any, *, p_c: Any, p_
 
 
 def bernoulli_log_evidence(
-    n_c: Any, e_c: Any, n_s: Any, e_s: Any, *, p_c: Any, p_s: Any, rho: Any, delta: Any
+    n_c: Any,
+    e_c: Any,
+    n_s: Any,
+    e_s: Any,
+    *,
+    p_c: Any,
+    p_s: Any,
+    rho: Any,
+    delta: Any,
+    newton_steps: int = NEWTON_STEPS,
 ) -> Floats:
     """Log evidence of a safe 2x2 block (Turner, Ly, Gruenwald) with canary alternative p_c and stable
     alternative near p_s.
@@ -76,7 +85,7 @@ def bernoulli_log_evidence(
     """
     usable = (np.asarray(n_c) > 0) & (np.asarray(n_s) > 0)
     n_c, n_s = np.where(usable, n_c, 1.0), np.where(usable, n_s, 1.0)
-    lam = _boundary_point(n_c, n_s, p_c, p_s, rho, delta)
+    lam = _boundary_point(n_c, n_s, p_c, p_s, rho, delta, newton_steps)
     lam_c = rho * lam + delta
     stake_c = (p_c - lam_c) / (lam_c * (1.0 - lam_c))
     stake_s = -rho * n_c / n_s * stake_c
@@ -97,7 +106,7 @@ def bernoulli_log_evidence(
     return np.where(usable, gain, 0.0)
 
 
-def _boundary_point(n_c: Any, n_s: Any, p_c: Any, p_s: Any, rho: Any, delta: Any) -> Floats:
+def _boundary_point(n_c: Any, n_s: Any, p_c: Any, p_s: Any, rho: Any, delta: Any, newton_steps: int) -> Floats:
     """Nearly the Bernoulli projection: the Poisson one, improved by Newton steps on the stationarity cubic,
     bracketed.
     """
@@ -105,7 +114,7 @@ def _boundary_point(n_c: Any, n_s: Any, p_c: Any, p_s: Any, rho: Any, delta: Any
     low = np.maximum(np.minimum(p_s, reach), p_s * 1e-6)
     high = np.minimum(np.maximum(p_s, reach), (1.0 - delta) / rho * (1.0 - 1e-9))
     lam = np.clip(poisson_projection(n_c, n_s, p_c=p_c, p_s=p_s, rho=rho, delta=delta), low, high)
-    for _ in range(NEWTON_STEPS):
+    for _ in range(newton_steps):
         lam_c = rho * lam + delta
         var_s, var_c = lam * (1.0 - lam), lam_c * (1.0 - lam_c)
         pull_c, pull_s = n_c * rho * (lam_c - p_c), n_s * (lam - p_s)

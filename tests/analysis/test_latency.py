@@ -89,6 +89,16 @@ def test_slowing_moves_whole_cells_when_the_factor_is_a_bucket() -> None:
     assert slowing.forward(cells[:, None, None])[:, 0, 0] == pytest.approx([0.0, 1.0, 2.0, 12.0])
 
 
+@pytest.mark.parametrize("factor", [2.0, 1.0 + 1e-9, 10.0, 1e6])
+def test_a_cell_that_slowing_empties_is_no_division_by_zero(factor: float) -> None:
+    bounds = np.array([0.5, 1.0, 2.0, 4.0, 8.0, math.inf])
+    cells = np.array([[0.0, 0.0, 9.0, 40.0, 50.0, 1.0]])
+    with np.errstate(all="raise", under="ignore"):
+        back, on = latency_log_evidence(cells[:, ::-1], cells, cells * 100, bounds, slower=factor, harm=factor)
+    assert np.isfinite(back).all()
+    assert np.isfinite(on).all()
+
+
 def test_a_slow_canary_is_rolled_back_for_its_latency() -> None:
     judge = Judge.start([LATENCY])
     for k in range(1, 40):
