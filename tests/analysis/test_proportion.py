@@ -1,5 +1,7 @@
 """What makes the tick's evidence an e-value, checked by exact sums over all outcomes, and its symmetries."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ rates = st.floats(0.001, 0.9)
 counts = st.integers(1, 12)
 
 
-def expectation(n_c: int, n_s: int, true_c: float, true_s: float, **bet: float) -> float:
+def expectation(n_c: int, n_s: int, true_c: float, true_s: float, **bet: Any) -> float:
     e_c, e_s = np.meshgrid(np.arange(n_c + 1), np.arange(n_s + 1), indexing="ij")
     law = binom.pmf(e_c, n_c, true_c) * binom.pmf(e_s, n_s, true_s)
     return float((law * np.exp(bernoulli_log_evidence(n_c, e_c, n_s, e_s, **bet))).sum())
@@ -90,7 +92,7 @@ def test_swapping_the_arms_turns_a_ratio_into_its_inverse(
 @settings(deadline=None, derandomize=True)
 @given(st.integers(1, 500), st.floats(0.01, 0.99), st.integers(0, 5), st.integers(0, 5), st.integers(0, 5))
 def test_ticks_of_equal_share_merge(n: int, share: float, a: int, b: int, c: int) -> None:
-    null = {"p_c": 0.05, "p_s": 0.01, "rho": 1.25, "delta": 0.002}
+    null: dict[str, Any] = {"p_c": 0.05, "p_s": 0.01, "rho": 1.25, "delta": 0.002}
     n_c, n_s = 1000 * n * share, 1000 * n * (1 - share)
     errors = np.minimum([[a, b], [c, 0], [a + c, b]], [[n_c, n_s], [2 * n_c, n_s], [3 * n_c, 3 * n_s]])
     requests = n * 1000 * np.array([[1], [2], [3]]) * np.array([[share, 1 - share]])

@@ -1,5 +1,7 @@
 """Numbers computed by independent programs, to all their digits."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import comb
@@ -46,7 +48,8 @@ def test_mixed_margin_projection_and_mixture() -> None:
 
 
 def test_bernoulli_and_poisson_forms_agree_at_low_rates() -> None:
-    counts, null = (500, 0, 4500, 4), {"rho": 1.5, "delta": 0.002}
+    counts: tuple[int, ...] = (500, 0, 4500, 4)
+    null: dict[str, Any] = {"rho": 1.5, "delta": 0.002}
     poisson = poisson_log_evidence(*counts, p_c=0.001, p_s=0.001, **null)
     bernoulli = bernoulli_log_evidence(*counts, p_c=0.001, p_s=0.001, **null)
     assert bernoulli == pytest.approx(float(poisson), rel=0.01)
