@@ -59,7 +59,7 @@ def backtest(
         recordings = (
             _from_prometheus(prometheus, workload, canary, start, end, chosen) if prometheus else _from_file(file)
         )
-        outcomes = _judged(recordings, chosen)
+        outcomes = _judged(recordings, chosen, every_step=not as_json)
     except HeadgateError as problem:
         raise fail(problem) from problem
     if as_json:
@@ -142,8 +142,10 @@ def _instant(option: str, text: str) -> float:
     return seconds
 
 
-def _judged(recordings: list[Recording], policy: DeliveryPolicySpec) -> list[Outcome]:
+def _judged(recordings: list[Recording], policy: DeliveryPolicySpec, *, every_step: bool) -> list[Outcome]:
     settings = replace(judge_settings(policy), warm_up=policy.analysis.warm_up)
+    if not every_step:
+        settings = replace(settings, advance_tolerances=settings.advance_tolerances[-1:])
     with _bar() as progress:
         task = progress.add_task("judging", total=len(recordings))
         return replay(
