@@ -59,6 +59,24 @@ class TickCounts:
     x_n: Floats
     x_e: Floats
 
+    @classmethod
+    def of_stable(cls, row: int, instants: Floats, requests: Floats, errors: Floats) -> "TickCounts":
+        """B ticks between `instants` (B + 1,) of release number `row` in which stable alone served; counts (B,)."""
+        nobody = np.zeros((1, requests.size))
+        return cls(
+            rows=np.array([row], dtype=np.intp),
+            since=instants[None, :-1],
+            t=instants[None, 1:],
+            n_s=requests[None],
+            e_s=errors[None],
+            n_c=nobody,
+            e_c=nobody,
+            share=np.full_like(nobody, np.nan),
+            restarted=nobody,
+            x_n=nobody,
+            x_e=nobody,
+        )
+
     def of(self, part: slice) -> "TickCounts":
         """The ticks of some of the rows."""
         return TickCounts(*(getattr(self, name)[part] for name in self.__slots__))

@@ -88,22 +88,10 @@ def learned_from(row: int, recording: Recording) -> tuple[TickCounts, list[Laten
     history = recording.history
     if history is None:
         raise ValueError(f"release {recording.release!r} has no history to learn from")
-    until = (history.t - recording.start)[None]
-    first = 2.0 * until[:, :1] - until[:, 1:2] if until.shape[1] > 1 else until - recording.interval
-    nobody = np.zeros_like(until)
-    tick = TickCounts(
-        rows=np.array([row]),
-        since=np.concatenate([first, until[:, :-1]], axis=1),
-        t=until,
-        n_s=history.requests.sum(axis=1)[None],
-        e_s=history.errors.sum(axis=1)[None],
-        n_c=nobody,
-        e_c=nobody,
-        share=np.full_like(until, np.nan),
-        restarted=nobody,
-        x_n=nobody,
-        x_e=nobody,
-    )
+    until = history.t - recording.start
+    first = 2.0 * until[0] - until[1] if until.size > 1 else until[0] - recording.interval
+    instants = np.concatenate([[first], until])
+    tick = TickCounts.of_stable(row, instants, history.requests.sum(axis=1), history.errors.sum(axis=1))
     if not recording.bounds or not history.stable_buckets.shape[1]:
         return tick, []
     cells = history.stable_buckets[None]

@@ -99,23 +99,10 @@ def _with_dispersion(
 
 def _learn_stable(judge: Judge, history: StableHistory, started_at: float) -> None:
     """What stable was like before the release; an impossible history teaches nothing."""
-    instants = (history.t - started_at)[None]
-    none = np.zeros((1, instants.shape[1] - 1))
-    tick = TickCounts(
-        rows=np.array([0]),
-        since=instants[:, :-1],
-        t=instants[:, 1:],
-        n_s=history.requests.sum(axis=1)[None],
-        e_s=history.errors.sum(axis=1)[None],
-        n_c=none,
-        e_c=none,
-        share=np.full_like(none, np.nan),
-        restarted=none,
-        x_n=none,
-        x_e=none,
-    )
+    requests, errors = history.requests.sum(axis=1), history.errors.sum(axis=1)
+    tick = TickCounts.of_stable(0, history.t - started_at, requests, errors)
     with suppress(InvalidObservation):
-        judge.learn_stable(tick, _latencies(history, none.shape[1]))
+        judge.learn_stable(tick, _latencies(history, requests.size))
 
 
 def _latencies(history: StableHistory, ticks: int) -> list[LatencyCounts]:

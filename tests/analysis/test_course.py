@@ -91,9 +91,7 @@ def test_a_block_of_ticks_is_the_same_as_one_after_the_other(seed: int) -> None:
 
 
 def history(seconds: float, requests: float, errors: float) -> TickCounts:
-    one_of = np.ones((1, 1))
-    counts = requests * one_of, errors * one_of, 0 * one_of, 0 * one_of, np.nan * one_of, 0 * one_of, 0 * one_of
-    return TickCounts(np.array([0]), -seconds * one_of, 0 * one_of, *counts, 0 * one_of)
+    return TickCounts.of_stable(0, np.array([-seconds, 0.0]), np.array([requests]), np.array([errors]))
 
 
 def test_what_was_learned_of_stable_beforehand_is_no_evidence_but_spares_the_first_tick() -> None:

@@ -89,6 +89,23 @@ def test_slowing_moves_whole_cells_when_the_factor_is_a_bucket() -> None:
     assert slowing.forward(cells[:, None, None])[:, 0, 0] == pytest.approx([0.0, 1.0, 2.0, 12.0])
 
 
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(
+    st.lists(st.integers(0, 60), min_size=5, max_size=5),
+    st.lists(st.integers(0, 60), min_size=5, max_size=5),
+    st.sampled_from([1.0, 1.2, 3.0]),
+    st.floats(1e-3, 1e3),
+)
+def test_the_unit_of_latency_does_not_matter(canary: list[int], stable: list[int], slower: float, unit: float) -> None:
+    bounds = np.array([5.0, 11.0, 40.0, 90.0, math.inf])
+    x, y = (np.array([cells], dtype=float) for cells in (canary, stable))
+    one, other = (
+        latency_log_evidence(x, y, y + 3.0, scaled, slower=slower, harm=1.3) for scaled in (bounds, bounds * unit)
+    )
+    for gain, rescaled in zip(one, other, strict=True):
+        assert rescaled == pytest.approx(gain, rel=1e-5, abs=1e-5)
+
+
 @pytest.mark.parametrize("factor", [2.0, 1.0 + 1e-9, 10.0, 1e6])
 def test_a_cell_that_slowing_empties_is_no_division_by_zero(factor: float) -> None:
     bounds = np.array([0.5, 1.0, 2.0, 4.0, 8.0, math.inf])
