@@ -9,7 +9,7 @@ LONGEST = 300.0
 
 
 def forgetting_sums(start: Floats, added: Floats, age: Floats) -> Floats:
-    """The sums after every tick: start (r, K), added and age (r, B, K), age >= 0 -> (r, B, K).
+    """The sums after every tick: start (r, K), added (r, B, K), age >= 0 (r, B, K) or (r, B, 1) -> (r, B, K).
 
     Over more than one tick the closed form `exp(-A_k) (start + sum added_i exp(A_i))`, A the running age, is used,
     in pieces that cannot overflow; one tick is the recursion itself.

@@ -168,15 +168,14 @@ class LatencyEvidence:
             back[whole], on[whole] = _log_evidence(canary[whole], stable[whole], earlier[whole], bounds, slower, harm)
         for arm, cells in ((STABLE, stable), (CANARY, canary)):
             counted = cells if judged.all() else np.where(judged[:, :, None], cells, 0.0)
-            self.cells[at_rows, arm, :width] += counted.sum(axis=1)
+            self.cells[at_rows, arm, :width] += counted[:, 0] if counted.shape[1] == 1 else counted.sum(axis=1)
         return back, on
 
     def _earlier(self, rows: Rows, width: int, stable: Floats, seconds: Floats) -> Floats:
         """The stable cells known before each tick, (r, B, C)."""
         at = selected(rows, self.kept.size)
         start = self.cells[at, EARLIER, :width].copy()
-        age = np.broadcast_to(seconds[:, :, None] / MEMORY, stable.shape)
-        after = forgetting_sums(start, stable, age)
+        after = forgetting_sums(start, stable, seconds[:, :, None] / MEMORY)
         self.cells[at, EARLIER, :width] = after[:, -1]
         return before_each(start, after)
 
