@@ -20,6 +20,7 @@ from delivery.telemetry.samples import Reading, StableHistory, counted_before
 log = structlog.get_logger()
 LOOK_EVERY_S = 0.2
 HISTORY_AGAIN_S = 60.0
+HISTORIES_A_LOOK = 4  # each is a query of an hour: many releases that begin together must not wait for all of them
 
 
 class Observation:
@@ -89,17 +90,19 @@ class Observation:
         due = [need for release in judged.values() if (need := self._need(release, now)) is not None]
         if not due:
             return
-        for need in due:
-            self._ask_history(judged[need.release], now)
+        lacking = [release for need in due if self._lacks_history(release := judged[need.release], now)]
+        for release in lacking[:HISTORIES_A_LOOK]:
+            self._ask_history(release, now)
         for key, reading in self._collector.collect(due, now).items():
             self._post(key, reading)
             self._wake(judged[key])
 
+    def _lacks_history(self, release: Release, now: float) -> bool:
+        return release.status.analysis.dispersion is None and now >= self._history_due.get(release.key, 0.0)
+
     def _ask_history(self, release: Release, now: float) -> None:
         """Once for each release whose noise is not known; after a failure again a while later."""
         key = release.key
-        if release.status.analysis.dispersion is not None or now < self._history_due.get(key, 0.0):
-            return
         self._history_due[key] = now + HISTORY_AGAIN_S
         try:
             self._histories[key] = self._collector.history(first_need(release))
