@@ -209,6 +209,8 @@ def _one(number: int, line: bytes) -> _Line:
 
 def _numbered(numbers: dict[Name, int], names: Sequence[Name]) -> Rows:
     """Each name's number, in the order in which they were first seen."""
+    if len(set(names)) == 1:
+        return np.full(len(names), numbers.setdefault(names[0], len(numbers)), dtype=np.intp)
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.intp)
 
 
