@@ -122,6 +122,7 @@ def _judgement(settings: ReleaseSettings, facts: _Facts, lacking: tuple[Finding,
         wait=facts.wait,
     )
     withholding = next((finding.message for finding in facts.found if finding.withholds), None)
+    foreseeable = verdict is Verdict.UNDECIDED and withholding is None and isfinite(facts.wait)
     return Judgement(
         verdict=verdict,
         reason=withholding if withholding and verdict is Verdict.UNDECIDED else sentence,
@@ -133,7 +134,7 @@ def _judgement(settings: ReleaseSettings, facts: _Facts, lacking: tuple[Finding,
         canary_requests=n_c,
         canary_errors=e_c,
         metrics=metrics,
-        seconds_to_decide=facts.wait if verdict is Verdict.UNDECIDED and isfinite(facts.wait) else None,
+        seconds_to_decide=facts.wait if foreseeable else None,
         quality=facts.found + lacking,
     )
 

@@ -38,6 +38,7 @@ def test_a_split_not_as_commanded_withholds_the_advance() -> None:
     assert judgement.verdict is Verdict.UNDECIDED
     assert [finding.code for finding in judgement.quality] == ["split-mismatch"]
     assert judgement.reason.startswith("5.0 % of requests reach the canary where 20 % were commanded")
+    assert judgement.seconds_to_decide is None  # no traffic mends it
 
 
 def test_a_split_mismatch_does_not_stop_a_rollback() -> None:
