@@ -225,62 +225,73 @@ def _alike_cases(shares: Sequence[float], settings: Sequence[tuple[str, ReleaseS
     yield Case("no errors at all, share 5 %", alike(0.05, steady(0.0)), DEFAULT, 0.0, gone_back)
 
 
-def cases() -> Iterator[tuple[str, list[Case]]]:
-    """The report's parts."""
-    shares = (0.01, 0.05, 0.1, 0.25, 0.5)
-    settings = (("ratio margin only", RATIO_ONLY), ("default margin", DEFAULT))
-    yield "Rolled back although both arms fail alike", list(_alike_cases(shares, settings))
-    at_boundary = alike(0.1, steady(RATE), lambda p: 1.25 * p + 0.002)
+def _boundary_cases() -> Iterator[tuple[str, list[Case]]]:
     yield (
         "Rolled back exactly at the default tolerance",
-        [Case("share 10 %", at_boundary, DEFAULT, 0.01, gone_back)],
+        [Case("share 10 %", alike(0.1, steady(RATE), _at_boundary), DEFAULT, 0.01, gone_back)],
     )
     yield (
         "Advanced exactly at the default tolerance",
         [
-            Case(f"share {100 * s:g} %", alike(s, steady(RATE), lambda p: 1.25 * p + 0.002), DEFAULT, 0.05, gone_on)
-            for s in (0.05, 0.1, 0.25, 0.5)
+            Case(f"share {100 * share:g} %", alike(share, steady(RATE), _at_boundary), DEFAULT, 0.05, gone_on)
+            for share in (0.05, 0.1, 0.25, 0.5)
         ],
     )
-    noises: tuple[tuple[str, Noise, float], ...] = (
-        ("none", none_at_all, 0.01),
-        ("beta-binomial, dispersion 2", beta_binomial, 0.01),
-        ("pod AR(1), sigma 0.5", pods_wander(0.5), 0.01),
-        ("pod AR(1), sigma 1", pods_wander(1.0), 0.01),
-        ("pod outages x40", outages, 0.02),
-        ("shared AR(1) + daily cycle + pod AR(1) 0.3", everything, 0.01),
-    )
-    yield (
-        "Rolled back for noise of single pods, phi learned from an hour, ratio margin only",
-        [Case(name, of_pods(noise, learned=True), RATIO_ONLY, promised, gone_back) for name, noise, promised in noises],
-    )
-    yield (
-        "The same, default margin",
-        [Case(name, of_pods(noise, learned=True), DEFAULT, promised, gone_back) for name, noise, promised in noises],
-    )
+
+
+def _at_boundary(stable_rate: np.ndarray) -> np.ndarray:
+    return 1.25 * stable_rate + 0.002
+
+
+NOISES: tuple[tuple[str, Noise, float], ...] = (
+    ("none", none_at_all, 0.01),
+    ("beta-binomial, dispersion 2", beta_binomial, 0.01),
+    ("pod AR(1), sigma 0.5", pods_wander(0.5), 0.01),
+    ("pod AR(1), sigma 1", pods_wander(1.0), 0.01),
+    ("pod outages x40", outages, 0.02),
+    ("shared AR(1) + daily cycle + pod AR(1) 0.3", everything, 0.01),
+)
+
+
+def _noise_cases() -> Iterator[tuple[str, list[Case]]]:
+    for title, settings in (
+        ("Rolled back for noise of single pods, phi learned from an hour, ratio margin only", RATIO_ONLY),
+        ("The same, default margin", DEFAULT),
+    ):
+        yield (
+            title,
+            [
+                Case(name, of_pods(noise, learned=True), settings, promised, gone_back)
+                for name, noise, promised in NOISES
+            ],
+        )
     yield (
         "Found at least, a fourfold error rate in the same noise (at most so many runs miss it)",
         [
             Case(name, of_pods(noise, learned=True, times=4.0), RATIO_ONLY, 1.0, lambda found: ~gone_back(found))
-            for name, noise, _ in noises
+            for name, noise, _ in NOISES
         ],
     )
-    yield (
-        "What is not as it should be",
-        [
-            Case(
-                "1 % turns to 2 % after 900 s: rolled back before",
-                late,
-                RATIO_ONLY,
-                0.01,
-                lambda f: f.rolled_back <= 900,
-            ),
-            Case("the same: not rolled back by 1800 s", late, RATIO_ONLY, 1.0, lambda f: ~gone_back(f)),
-            Case("half the commanded share: not flagged", other_split, DEFAULT, 0.0, lambda f: ~f.flagged),
-            Case("the same: advanced", other_split, DEFAULT, 0.0, gone_on),
-            Case("a canary without traffic: advanced or rolled back", alike(0.0, steady(RATE)), DEFAULT, 0.0, gone),
-        ],
-    )
+
+
+def _amiss_cases() -> list[Case]:
+    too_early = "1 % turns to 2 % after 900 s: rolled back before"
+    return [
+        Case(too_early, late, RATIO_ONLY, 0.01, lambda found: found.rolled_back <= 900),
+        Case("the same: not rolled back by 1800 s", late, RATIO_ONLY, 1.0, lambda found: ~gone_back(found)),
+        Case("half the commanded share: not flagged", other_split, DEFAULT, 0.0, lambda found: ~found.flagged),
+        Case("the same: advanced", other_split, DEFAULT, 0.0, gone_on),
+        Case("a canary without traffic: advanced or rolled back", alike(0.0, steady(RATE)), DEFAULT, 0.0, gone),
+    ]
+
+
+def cases() -> Iterator[tuple[str, list[Case]]]:
+    """The report's parts."""
+    settings = (("ratio margin only", RATIO_ONLY), ("default margin", DEFAULT))
+    yield "Rolled back although both arms fail alike", list(_alike_cases((0.01, 0.05, 0.1, 0.25, 0.5), settings))
+    yield from _boundary_cases()
+    yield from _noise_cases()
+    yield "What is not as it should be", _amiss_cases()
 
 
 def line(case: Case, runs: int, seed: int) -> str:
