@@ -18,6 +18,10 @@ RELEASE = f"{GROUP}/release"
 TRACK = f"{GROUP}/track"
 CANARY = "canary"
 TEMPLATE_HASH = f"{GROUP}/template-hash"
+FENCE = f"{GROUP}/fence"
+"""On a route while a release splits it: which controller process wrote last."""
+FINALIZER = f"{GROUP}/release"
+"""On an active Release: deleting it withdraws its canary first."""
 
 # Written by Kubernetes.
 POD_TEMPLATE_HASH = "pod-template-hash"

@@ -1,0 +1,32 @@
+"""Whose pause is it? The API server itself remembers who set a field; no mark of our own is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from delivery.resources.annotations import MANAGER
+
+Object = Mapping[str, Any]
+
+
+def paused_by_us(deployment: Object) -> bool:
+    """Whether Headgate set `spec.paused: true`, and nobody has set it since.
+
+    Read from `metadata.managedFields`: an update that changes a field makes its writer the field's manager.
+    """
+    if not deployment["spec"].get("paused"):
+        return False
+    return any(
+        "f:paused" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+        for entry in deployment["metadata"].get("managedFields") or ()
+        if entry.get("manager") == MANAGER
+    )
+
+
+def slim(obj: dict[str, Any]) -> dict[str, Any]:
+    """The object without other managers' field records, which are most of its size and of no use to a release."""
+    meta = obj["metadata"]
+    own = [entry for entry in meta.get("managedFields") or () if entry.get("manager") == MANAGER]
+    kept = {key: value for key, value in meta.items() if key != "managedFields"}
+    return {**obj, "metadata": {**kept, "managedFields": own} if own else kept}
