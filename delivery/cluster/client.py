@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,7 @@ class Cluster:
         self._pool = api.rest_client.pool_manager
         self._served: dict[str, tuple[str, ...]] = {}
         self._lock = threading.Lock()
+        self._on_written: Callable[[Kind, Object], None] | None = None
 
     @classmethod
     def connect(cls, kubeconfig: Path | None, context: str | None = None) -> Cluster:
@@ -70,6 +71,10 @@ class Cluster:
     def host(self) -> str:
         """The API server's address."""
         return self._host
+
+    def tell(self, on_written: Callable[[Kind, Object], None]) -> None:
+        """Calls `on_written` with what the server answers to each create, update and patch of a whole object."""
+        self._on_written = on_written
 
     # -- reads ----------------------------------------------------------------------------------------------
 
@@ -144,14 +149,14 @@ class Cluster:
             return self._call("POST", self._path(kind, namespace, name, subresource), body=dict(obj), what=name)
         body["apiVersion"] = self.api_version(kind)
         what = f"{kind} {_named(name, namespace)}"
-        return self._call("POST", self._path(kind, namespace), body=body, what=what)
+        return self._told(kind, self._call("POST", self._path(kind, namespace), body=body, what=what))
 
     def replace(self, kind: Kind, obj: Mapping[str, Any], *, subresource: str = "") -> Object:
         """A full update; the object's resourceVersion is the precondition. Raises Conflict, NotFound."""
         meta = obj["metadata"]
         path = self._path(kind, meta.get("namespace"), meta["name"], subresource)
         what = f"{kind} {_named(meta['name'], meta.get('namespace'))}"
-        return self._call("PUT", path, body=dict(obj), what=what)
+        return self._told(kind, self._call("PUT", path, body=dict(obj), what=what))
 
     def patch(
         self,
@@ -165,7 +170,8 @@ class Cluster:
     ) -> Object:
         """A patch; put `metadata.resourceVersion` in a merge patch to make it a precondition."""
         path = self._path(kind, namespace, name, subresource)
-        return self._call("PATCH", path, body=body, content_type=patch_type, what=f"{kind} {_named(name, namespace)}")
+        what = f"{kind} {_named(name, namespace)}"
+        return self._told(kind, self._call("PATCH", path, body=body, content_type=patch_type, what=what))
 
     def delete(
         self,
@@ -234,6 +240,11 @@ class Cluster:
         # A name is a person's input in places: a slash in it must not reach another resource.
         parts += [quote(part, safe="") for part in (name, subresource) if part]
         return "/".join(parts)
+
+    def _told(self, kind: Kind, written: Object) -> Object:
+        if self._on_written is not None and written.get("kind") == kind.name:
+            self._on_written(kind, written)
+        return written
 
     # -- transport ------------------------------------------------------------------------------------------
 

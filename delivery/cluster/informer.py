@@ -16,8 +16,14 @@ log = structlog.get_logger()
 
 Name = tuple[str | None, str]
 OnChange = Callable[[Name, Object | None], None]
+Keep = Callable[[Object], Object | None]
 FIRST_BACK_OFF_S, LAST_BACK_OFF_S = 0.2, 15.0
 WATCH_S = 290  # the server ends a watch after this; it is resumed where it ended
+
+
+def everything(obj: Object) -> Object | None:
+    """For an informer whose objects are small, or all needed."""
+    return obj
 
 
 def ignore(_name: Name, _object: Object | None) -> None:
@@ -27,6 +33,7 @@ def ignore(_name: Name, _object: Object | None) -> None:
 class Informer:
     """The objects of one kind, as far as the API server has told.
 
+    `keep` makes an object smaller before it is stored, or leaves it out (None).
     `on_change` is called from the informer's own thread with the object, or None when it is gone; after a new list
     only for what differs. It must be quick and must not raise.
     """
@@ -39,12 +46,14 @@ class Informer:
         *,
         labels: Mapping[str, str] | str = "",
         on_change: OnChange = ignore,
+        keep: Keep = everything,
     ) -> None:
         self._cluster = cluster
         self._kind = kind
         self._namespace = namespace
         self._labels = labels
         self._on_change = on_change
+        self._keep = keep
         self._objects: dict[Name, Object] = {}
         self._lock = threading.Lock()
         self._synced = threading.Event()
@@ -65,6 +74,11 @@ class Informer:
             watch.close()
         if self._thread.is_alive():
             self._thread.join(5)
+
+    @property
+    def synced(self) -> bool:
+        """Whether there was a list at all."""
+        return self._synced.is_set()
 
     def wait_synced(self, timeout_s: float) -> None:
         """Waits for the first list. Raises Unavailable when it does not come."""
@@ -96,7 +110,8 @@ class Informer:
 
     def _list(self) -> str:
         listing = self._cluster.list(self._kind, self._namespace, labels=self._labels)
-        found = {_name(obj): obj for obj in listing.items}
+        kept = [self._keep(obj) for obj in listing.items]
+        found = {_name(obj): obj for obj in kept if obj is not None}
         with self._lock:
             before, self._objects = self._objects, found
         for name, obj in found.items():
@@ -132,13 +147,14 @@ class Informer:
     def _take(self, event: WatchEvent) -> None:
         if event.type == "BOOKMARK":
             return
-        name, gone = _name(event.object), event.type == "DELETED"
+        name = _name(event.object)
+        kept = None if event.type == "DELETED" else self._keep(event.object)
         with self._lock:
-            if gone:
-                self._objects.pop(name, None)
-            else:
-                self._objects[name] = event.object
-        self._on_change(name, None if gone else event.object)
+            before = self._objects.pop(name, None)
+            if kept is not None:
+                self._objects[name] = kept
+        if kept is not None or before is not None:
+            self._on_change(name, kept)
 
     def _back_off(self, problem: HeadgateError | None) -> None:
         ceiling = min(LAST_BACK_OFF_S, FIRST_BACK_OFF_S * 2.0 ** min(self._failures, 16))
