@@ -58,6 +58,13 @@ class SetWeight:
 
 
 @dataclass(frozen=True, slots=True)
+class FenceRoute:
+    """Write the route without moving traffic, so that no write of an earlier leader can still come through."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RestoreRoute:
     """Give the route back exactly as the user had it."""
 
@@ -79,6 +86,30 @@ class RemoveBackEnds:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """Take our finalizer off a finished Release: from now on it may be deleted at once."""
+
+    release: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRelease:
+    """End a Release that began nothing, because another one is active for the same Deployment."""
+
+    release: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRelease:
+    """Delete a finished Release that is beyond the history's limit."""
+
+    release: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """A Kubernetes Event for people."""
 
@@ -94,9 +125,13 @@ Action = (
     | EnsureBackEnds
     | EnsureCanary
     | SetWeight
+    | FenceRoute
     | RestoreRoute
     | RemoveCanary
     | RemoveBackEnds
+    | LetGo
+    | CloseRelease
+    | ForgetRelease
     | Announce
 )
 

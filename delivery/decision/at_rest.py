@@ -1,10 +1,19 @@
-"""No active Release: adopt a Deployment, notice a pending template, begin its release."""
+"""No active Release: adopt a Deployment, notice a pending template, begin its release, let one go that opted out."""
 
 from __future__ import annotations
 
 import re
 
-from delivery.decision.actions import Announce, CreateRelease, Decision, PauseDeployment
+from delivery.decision.actions import (
+    Action,
+    Announce,
+    CreateRelease,
+    Decision,
+    ForgetRelease,
+    LetGo,
+    PauseDeployment,
+)
+from delivery.decision.light import is_light
 from delivery.decision.snapshot import Snapshot, StableSet, Workload
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Phase, Release, ReleaseSpec, Revision
@@ -14,16 +23,56 @@ _LONGEST_NAME = 63 - len("-canary")
 
 
 def rest(snapshot: Snapshot) -> Decision:
-    """What an annotated Deployment without an active Release needs; mostly nothing."""
+    """What a Deployment without an active Release needs; mostly nothing."""
+    tidying = _tidy(snapshot)
+    if tidying:
+        return Decision(actions=tidying, again_after=0.0)
     workload = snapshot.workload
-    if workload is None or not snapshot.opted_in:
+    if workload is None:
+        return Decision()
+    if not snapshot.opted_in:
+        return _let_opt_out(snapshot, workload)
+    return _deliver(snapshot, workload)
+
+
+def _deliver(snapshot: Snapshot, workload: Workload) -> Decision:
+    if workload.paused and not _pending(snapshot, workload):
         return Decision()
     refusal = _refusal(snapshot, workload)
     if refusal:
         return Decision(actions=(refusal,))
     if not workload.paused:
         return _adopt(workload)
-    return _begin_if_pending(snapshot, workload)
+    return _begin(snapshot, workload)
+
+
+def _tidy(snapshot: Snapshot) -> tuple[Action, ...]:
+    """Finished Releases that still hold their finalizer (the controller died in between), or are too many."""
+    held = tuple(LetGo(old.name, "the Release has ended") for old in snapshot.previous if old.held)
+    policy = snapshot.configuration.policy
+    kept = policy.revision_history_limit if policy else len(snapshot.previous)
+    surplus = snapshot.previous[: max(0, len(snapshot.previous) - kept)]
+    return held or tuple(ForgetRelease(old.name, f"revisionHistoryLimit is {kept}") for old in surplus)
+
+
+def _let_opt_out(snapshot: Snapshot, workload: Workload) -> Decision:
+    """The annotation is gone: what we paused is resumed, unless that would roll out a template nobody judged."""
+    if not workload.paused_by_us or not workload.paused:
+        return Decision()
+    if _pending(snapshot, workload):
+        message = (
+            f"Deployment {workload.namespace}/{workload.name}: no longer delivered by Headgate, and left paused "
+            "because its template was not judged; set spec.paused: false to roll it out, or put the former template "
+            "back first"
+        )
+        return Decision(actions=(Announce("LeftPaused", message, warning=True),))
+    message = "no longer delivered by Headgate: the next change of the pod template rolls out at once"
+    return Decision(actions=(PauseDeployment(False, message), Announce("OptedOut", message)))
+
+
+def _pending(snapshot: Snapshot, workload: Workload) -> bool:
+    stable = snapshot.stable
+    return stable is not None and stable.template_hash != workload.template_hash
 
 
 def _refusal(snapshot: Snapshot, workload: Workload) -> Announce | None:
@@ -52,25 +101,26 @@ def _adopt(workload: Workload) -> Decision:
     return Decision(actions=(PauseDeployment(True, message), Announce("Adopted", message)))
 
 
-def _begin_if_pending(snapshot: Snapshot, workload: Workload) -> Decision:
-    stable = snapshot.stable
-    if stable is None or stable.template_hash == workload.template_hash:
+def _begin(snapshot: Snapshot, workload: Workload) -> Decision:
+    stable, policy = snapshot.stable, snapshot.configuration.policy
+    if stable is None or policy is None:
         return Decision()
-    if stable.replicas == 0 or stable.ready == 0:
+    light = is_light(stable.template, workload.template)
+    if not light and not (workload.replicas and stable.replicas and stable.ready):
+        # Its pods' status, or its scale, wakes the next pass.
         message = (
-            f"Deployment {workload.namespace}/{workload.name}: no stable pod is ready to compare with; scale it up"
+            f"Deployment {workload.namespace}/{workload.name}: a new template waits, but no stable pod is ready to "
+            "compare it with; scale the Deployment up"
         )
-        return Decision(actions=(Announce("NoStablePods", message, warning=True),), again_after=5.0)
+        return Decision(actions=(Announce("NoStablePods", message, warning=True),))
     newest = snapshot.previous[-1] if snapshot.previous else None
     if newest and _rejected(newest, workload):
-        return Decision()
-    policy = snapshot.configuration.policy
-    if policy is None:
         return Decision()
     same = [old for old in snapshot.previous if old.spec.canary.template_hash == workload.template_hash]
     # Counted on from the highest: earlier ones may have been pruned, and a name must not come back.
     attempt = max((old.spec.attempt for old in same), default=0) + 1
-    return Decision(actions=(_new_release(snapshot, workload, stable, policy, attempt),), again_after=0.0)
+    created = _new_release(snapshot, workload, stable, policy, attempt, light=light)
+    return Decision(actions=(created,), again_after=0.0)
 
 
 def _rejected(newest: Release, workload: Workload) -> bool:
@@ -80,7 +130,13 @@ def _rejected(newest: Release, workload: Workload) -> bool:
 
 
 def _new_release(
-    snapshot: Snapshot, workload: Workload, stable: StableSet, policy: DeliveryPolicySpec, attempt: int
+    snapshot: Snapshot,
+    workload: Workload,
+    stable: StableSet,
+    policy: DeliveryPolicySpec,
+    attempt: int,
+    *,
+    light: bool,
 ) -> CreateRelease:
     suffix = f"-{attempt}" if attempt > 1 else ""
     name = f"{workload.name}-{workload.template_hash}{suffix}"
@@ -96,5 +152,6 @@ def _new_release(
         policy=policy.model_dump(mode="json", by_alias=True, exclude_none=True),
         release_id=workload.release_id or name,
         attempt=attempt,
+        light=light,
     )
     return CreateRelease(name, spec, f"pending template {', '.join(workload.images)}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from delivery.decision.actions import Decision
-from delivery.decision.shifting import answered, waiting_intents
+from delivery.decision.intents import answered, too_late, waiting_intents
 from delivery.decision.snapshot import Snapshot
 from delivery.decision.unwinding import unwind
+from delivery.resources.annotations import POLICY
 from delivery.resources.release import Phase, ReleaseStatus, Stage
 
 Guard = Callable[[Snapshot, ReleaseStatus, float], Decision | None]
@@ -18,6 +19,13 @@ def deployment_deleted(snapshot: Snapshot, status: ReleaseStatus, now: float) ->
     if snapshot.workload is not None or status.phase is Phase.ROLLING_BACK:
         return None
     return unwind(status, Phase.FAILED, "DeploymentDeleted", "the Deployment was deleted during its release", now)
+
+
+def release_deleted(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision | None:
+    """Its record is to go: the canary is withdrawn first, then the record is let go."""
+    if snapshot.release is None or not snapshot.release.deleting or not before_roll_out(status):
+        return None
+    return unwind(status, Phase.ROLLED_BACK, "ReleaseDeleted", "the Release was deleted before it had ended", now)
 
 
 def unpaused_by_hand(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision | None:
@@ -43,6 +51,23 @@ def template_replaced(snapshot: Snapshot, status: ReleaseStatus, now: float) -> 
     return unwind(status, Phase.SUPERSEDED, "TemplateReplaced", message, now)
 
 
+def opted_out(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision | None:
+    """The user takes the Deployment back: what is begun is withdrawn. A promotion that rolls out is finished."""
+    if snapshot.workload is None or snapshot.opted_in or not before_roll_out(status):
+        return None
+    message = f"the annotation {POLICY} was removed during the release"
+    return unwind(status, Phase.ROLLED_BACK, "OptedOut", message, now)
+
+
+def scaled_to_zero(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision | None:
+    """Nothing serves any more, so nothing can be compared; once scaled up, the template gets a new release."""
+    workload = snapshot.workload
+    if workload is None or workload.replicas > 0 or not before_roll_out(status) or status.phase is Phase.PENDING:
+        return None
+    message = "the Deployment was scaled to 0; its template is delivered anew once there are stable pods again"
+    return unwind(status, Phase.SUPERSEDED, "ScaledToZero", message, now)
+
+
 def aborted(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision | None:
     """A person does not want this version."""
     waiting = waiting_intents(snapshot, status)
@@ -54,7 +79,22 @@ def aborted(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision |
     return unwind(answered(status, place), Phase.ROLLED_BACK, "Aborted", message, now)
 
 
-GUARDS: tuple[Guard, ...] = (deployment_deleted, unpaused_by_hand, template_replaced, aborted)
+def asked_too_late(snapshot: Snapshot, status: ReleaseStatus, _now: float) -> Decision | None:
+    """A wish that this phase has no answer to is refused in words, not forgotten."""
+    rolls_out = status.phase is Phase.PROMOTING and not before_roll_out(status)
+    return too_late(snapshot, status) if rolls_out else None
+
+
+GUARDS: tuple[Guard, ...] = (
+    deployment_deleted,
+    release_deleted,
+    unpaused_by_hand,
+    template_replaced,
+    opted_out,
+    scaled_to_zero,
+    aborted,
+    asked_too_late,
+)
 
 
 def before_roll_out(status: ReleaseStatus) -> bool:

@@ -7,7 +7,7 @@ from delivery.resources.release import Phase, ReleaseStatus, Stage, Transition
 HISTORY_LIMIT = 60
 
 MOVES: dict[Phase, frozenset[Phase]] = {
-    Phase.PENDING: frozenset({Phase.PREPARING, Phase.FAILED, Phase.ROLLING_BACK}),
+    Phase.PENDING: frozenset({Phase.PREPARING, Phase.PROMOTING, Phase.FAILED, Phase.ROLLING_BACK}),
     Phase.PREPARING: frozenset({Phase.SHIFTING, Phase.ROLLING_BACK}),
     Phase.SHIFTING: frozenset({Phase.PAUSED, Phase.PROMOTING, Phase.ROLLING_BACK}),
     Phase.PAUSED: frozenset({Phase.SHIFTING, Phase.PROMOTING, Phase.ROLLING_BACK}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from delivery.decision.actions import Decision
+from delivery.decision.actions import CloseRelease, Decision
 from delivery.decision.at_rest import rest
 from delivery.decision.guards import GUARDS, before_roll_out
 from delivery.decision.phases import FIRST_STAGE, STAGES, enter
@@ -34,6 +34,9 @@ HANDLERS: dict[Phase, Handler] = {
 def decide(snapshot: Snapshot, now: float) -> Decision:
     """What to record, do and wait for next. `now` in seconds since the epoch."""
     release = snapshot.release
+    if snapshot.superfluous:
+        why = "another Release is active for the same Deployment"
+        return Decision(actions=tuple(CloseRelease(each.name, why) for each in snapshot.superfluous), again_after=0.0)
     if release is None or not release.active:
         return rest(snapshot)
     status = _with_routes(_with_look(release.status, snapshot.look), snapshot)

@@ -6,15 +6,18 @@ goes to it would reach them unjudged.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from delivery.decision.actions import Announce, Decision, EnsureBackEnds, EnsureCanary
 from delivery.decision.phases import enter, move
 from delivery.decision.snapshot import Snapshot
-from delivery.decision.steps import replicas_for, same_weight
+from delivery.decision.steps import replicas_for
 from delivery.decision.traffic import steer
-from delivery.decision.unwinding import WAIT_S, unwind
+from delivery.decision.unwinding import WAIT_S, ended, unwind
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Phase, ReleaseStatus, RouteRecord, Stage
 
+PODS_LATER = "its pods come once the route is split"
 SETTLE_S = 1.0  # what is ready here must have reached every proxy before traffic depends on it
 
 
@@ -22,10 +25,19 @@ def begin(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec,
     """Pending: refuse names that belong to somebody else, else start preparing."""
     taken = _names_taken(snapshot)
     if taken:
-        return Decision(move(status, Phase.FAILED, "NameTaken", taken, now), (Announce("NameTaken", taken, True),))
+        refused = ended(snapshot, move(status, Phase.FAILED, "NameTaken", taken, now))
+        return replace(refused, actions=(*refused.actions, Announce("NameTaken", taken, True)))
+    if snapshot.release and snapshot.release.spec.light:
+        return _promote_at_once(status, now)
     message = f"preparing the canary; steps {', '.join(f'{weight:g} %' for weight in policy.weights)}"
     started = move(status, Phase.PREPARING, "Started", message, now)
     return Decision(_with_progress(started, policy), (Announce("Started", message),), again_after=0.0)
+
+
+def _promote_at_once(status: ReleaseStatus, now: float) -> Decision:
+    message = "the containers are those of stable, so there is nothing to judge: Kubernetes' own rolling update"
+    promoted = enter(move(status, Phase.PROMOTING, "Light", message, now), Stage.ROLL_OUT, now)
+    return Decision(promoted, (Announce("Promoting", message),), again_after=0.0)
 
 
 def prepare(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
@@ -45,7 +57,11 @@ def _back_ends(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicy
         ensure = EnsureBackEnds(stable.pod_template_hash, "the stable pods need a name of their own")
         message = "the Services of the stable and the canary pods could not be made; is the app's own Service there?"
         late = _give_up_when_late(status, policy, now, "BackEndsMissing", message)
-        return late or Decision(status, (ensure,), again_after=WAIT_S)
+        first = (ensure,) if _canary_is_this_releases(snapshot) else (ensure, EnsureCanary(0, PODS_LATER))
+        return late or Decision(status, first, again_after=WAIT_S)
+    if not _canary_is_this_releases(snapshot):
+        # Without pods: those may come only after the split. What is created here cannot serve, however late it comes.
+        return Decision(status, (EnsureCanary(0, PODS_LATER),), again_after=WAIT_S)
     if snapshot.back_ends.stable_ready < max(1, stable.ready):
         return _wait_or_give_up(status, policy, now, "StableNotReady", "no stable pod is ready behind its Service")
     return Decision(enter(status, Stage.ROUTE, now), again_after=SETTLE_S)
@@ -56,7 +72,7 @@ def _route(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec
         return Decision(status, again_after=SETTLE_S)
     if snapshot.route.problem:
         return unwind(status, Phase.FAILED, "RouteInvalid", snapshot.route.problem, now)
-    if same_weight(snapshot.route.weight, 0.0) and status.routes:
+    if snapshot.route.carries(0.0) and status.routes:
         return Decision(enter(status, Stage.CANARY, now), again_after=0.0)
     late = _give_up_when_late(status, policy, now, "RouteNotFollowed", "the route does not keep its split at 0 %")
     if late:
@@ -69,7 +85,7 @@ def _route(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec
 
 
 def _canary(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
-    if not same_weight(snapshot.route.weight, 0.0):
+    if not snapshot.route.carries(0.0):
         status, split = steer(status, 0.0, "the route was changed while the canary starts")
         late = _give_up_when_late(status, policy, now, "RouteNotFollowed", "the route does not keep its split at 0 %")
         return late or Decision(status, (split,), again_after=WAIT_S)
@@ -108,7 +124,7 @@ def _names_taken(snapshot: Snapshot) -> str:
 
 def _canary_is_this_releases(snapshot: Snapshot) -> bool:
     canary, release = snapshot.canary, snapshot.release
-    return bool(canary.exists and release and canary.template_hash == release.spec.canary.template_hash)
+    return bool(canary.exists and canary.ours and release and canary.of_release == release.name)
 
 
 def settled(status: ReleaseStatus, now: float) -> bool:

@@ -14,15 +14,24 @@ from delivery.decision.actions import (
     RemoveCanary,
     RestoreRoute,
 )
+from delivery.decision.intents import answered, by_whom, pending_intent, too_late
+from delivery.decision.overtaken import (
+    UNJUDGED,
+    back_in_place,
+    forgiven,
+    is_judged,
+    put_back_approved,
+    set_again,
+)
 from delivery.decision.phases import enter, move, note
 from delivery.decision.preparing import settled
-from delivery.decision.shifting import carry_weight, rolled_back_on_evidence
+from delivery.decision.shifting import back_ends_again, carry_weight, rolled_back_on_evidence
 from delivery.decision.snapshot import Snapshot, Workload
 from delivery.decision.steps import FULL, replicas_for, same_weight
 from delivery.decision.traffic import steer
-from delivery.decision.unwinding import WAIT_S, unwind
+from delivery.decision.unwinding import WAIT_S, ended, unwind
 from delivery.resources.policy import DeliveryPolicySpec
-from delivery.resources.release import Phase, ReleaseStatus, Stage
+from delivery.resources.release import Intent, Phase, ReleaseStatus, Stage
 
 
 def promote(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
@@ -40,14 +49,23 @@ def promote(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpe
 
 
 def wait_for_a_person(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
-    """Stalled: traffic stays on the approved canary. Goes on by itself once the rollout can finish."""
-    workload = snapshot.workload
-    if workload and _judged(snapshot) and not workload.stuck:
+    """Stalled: traffic stays where it is. Goes on by itself once the rollout can finish, or when a person asks."""
+    workload, intent = snapshot.workload, pending_intent(snapshot, status)
+    if intent:
+        return _answer(intent, snapshot, status, now)
+    if workload and is_judged(snapshot) and not workload.stuck:
         resumed = move(status, Phase.PROMOTING, "Resumed", "the rollout goes on", now)
         return Decision(enter(resumed, Stage.ROLL_OUT, now), again_after=0.0)
-    if workload and not _judged(snapshot) and not workload.paused:
-        return Decision(status, (PauseDeployment(True, "a template that was not judged must not roll out"),), 1.0)
+    if workload and not is_judged(snapshot) and not workload.paused:
+        return Decision(status, (PauseDeployment(True, UNJUDGED),), again_after=0.0)
     return _keep_serving(snapshot, status) or Decision(status, again_after=1.0)
+
+
+def _answer(intent: Intent, snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision:
+    if intent.verb not in {"approve", "resume", "retry"}:
+        return too_late(snapshot, status) or Decision(status)
+    resumed = move(answered(status), Phase.PROMOTING, "Resumed", f"{intent.verb} given{by_whom(intent)}", now)
+    return Decision(enter(forgiven(resumed), Stage.ROLL_OUT, now), again_after=0.0)
 
 
 def _shift_all(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
@@ -68,15 +86,20 @@ def _shift_all(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicy
 
 def _roll_out(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
     workload = snapshot.workload
-    if workload is None or not _judged(snapshot):
-        return _template_changed(snapshot, status, now)
-    serving = _keep_serving(snapshot, status)
-    if serving:
-        return serving
+    if workload is None:
+        return Decision(status)  # the guards have it
+    if not is_judged(snapshot):
+        return _overtaken(snapshot, status, workload, now)
+    status = back_in_place(status)
+    return _keep_serving(snapshot, status) or _follow_rollout(snapshot, status, workload, now)
+
+
+def _follow_rollout(snapshot: Snapshot, status: ReleaseStatus, workload: Workload, now: float) -> Decision:
     if workload.paused:
         return Decision(status, (PauseDeployment(False, "Kubernetes' own rolling update"),), again_after=WAIT_S)
     if workload.stuck:
-        return _stall(status, "RolloutStuck", "Kubernetes gave up on the rollout (progressDeadlineSeconds)", now)
+        message = "Kubernetes gave up on the rollout (progressDeadlineSeconds)"
+        return _stall(snapshot, status, "RolloutStuck", message, now)
     if workload.rolled_out:
         return Decision(enter(status, Stage.SETTLE, now), again_after=0.0)
     return Decision(status, again_after=WAIT_S)
@@ -84,16 +107,20 @@ def _roll_out(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicy
 
 def _settle(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
     workload = snapshot.workload
-    if workload is None or not _judged(snapshot):
-        return _template_changed(snapshot, status, now)
+    if workload is None:
+        return Decision(status)  # the guards have it
+    if not workload.paused and not is_judged(snapshot):
+        return Decision(enter(status, Stage.ROLL_OUT, now), (PauseDeployment(True, UNJUDGED),), again_after=0.0)
     if not workload.paused:
         return Decision(status, (PauseDeployment(True, "the next template waits for its release"),), WAIT_S)
+    if snapshot.release and snapshot.release.spec.light:
+        return Decision(enter(status, Stage.REMOVE_BACK_ENDS, now), again_after=0.0)
     return _keep_serving(snapshot, status) or _name_the_new_stable(snapshot, status, workload, now)
 
 
 def _name_the_new_stable(snapshot: Snapshot, status: ReleaseStatus, workload: Workload, now: float) -> Decision:
-    stable = snapshot.stable
-    if stable is None or stable.template_hash != workload.template_hash:
+    stable, release = snapshot.stable, snapshot.release
+    if stable is None or release is None or stable.template_hash != release.spec.canary.template_hash:
         return Decision(status, again_after=WAIT_S)
     if snapshot.back_ends.stable_hash != stable.pod_template_hash:
         ensure = EnsureBackEnds(stable.pod_template_hash, "stable is the new version now")
@@ -107,7 +134,7 @@ def _name_the_new_stable(snapshot: Snapshot, status: ReleaseStatus, workload: Wo
 
 def _shift_back(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
     weight = snapshot.route.weight
-    if weight is not None and not same_weight(weight, 0.0):
+    if weight is not None and not snapshot.route.carries(0.0):
         status, back = steer(status, 0.0, "traffic back to the stable name")
         return Decision(status, (back,), again_after=WAIT_S)
     traffic = status.traffic.model_copy(update={"verified_weight": 0.0, "zero_weight_at": now})
@@ -115,7 +142,7 @@ def _shift_back(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPoli
 
 
 def _restore_route(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
-    if snapshot.route.weight is not None:
+    if snapshot.route.weight is not None or snapshot.route.marked:
         return Decision(status, (RestoreRoute("promoted"),), again_after=WAIT_S)
     return Decision(enter(status, Stage.REMOVE_CANARY, now), again_after=0.0)
 
@@ -134,8 +161,12 @@ def _remove_canary(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPo
 def _remove_back_ends(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
     if not snapshot.back_ends.gone:
         return Decision(status, (RemoveBackEnds("promoted"),), again_after=WAIT_S)
+    newer = set_again(snapshot, status)
+    if newer:
+        return Decision(status, (newer,), again_after=WAIT_S)  # before the end, or a crash would forget it
     message = "promoted: every pod runs the new version and the route is as it was"
-    return Decision(move(status, Phase.SUCCEEDED, "Promoted", message, now), (Announce("Succeeded", message),))
+    done = ended(snapshot, move(status, Phase.SUCCEEDED, "Promoted", message, now))
+    return replace(done, actions=(*done.actions, Announce("Succeeded", message)))
 
 
 def _keep_serving(snapshot: Snapshot, status: ReleaseStatus) -> Decision | None:
@@ -151,7 +182,10 @@ def _keep_serving(snapshot: Snapshot, status: ReleaseStatus) -> Decision | None:
         traffic = status.traffic.model_copy(update={"desired_weight": None, "verified_weight": None})
         lost = note(status, "CanaryLost", message).model_copy(update={"traffic": traffic})
         return Decision(lost, (RestoreRoute(message), Announce("CanaryLost", message, True)), again_after=WAIT_S)
-    if not same_weight(weight, FULL):
+    back_ends = back_ends_again(snapshot, status)
+    if back_ends:
+        return back_ends
+    if not snapshot.route.carries(FULL):
         status, again = steer(status, FULL, f"the mesh must carry {FULL:g} % during the promotion")
         return Decision(status, (again,), again_after=WAIT_S)
     size = replicas_for(FULL, workload.replicas)
@@ -160,19 +194,15 @@ def _keep_serving(snapshot: Snapshot, status: ReleaseStatus) -> Decision | None:
     return None
 
 
-def _judged(snapshot: Snapshot) -> bool:
-    workload, release = snapshot.workload, snapshot.release
-    return bool(workload and release and workload.template_hash == release.spec.canary.template_hash)
+def _overtaken(snapshot: Snapshot, status: ReleaseStatus, workload: Workload, now: float) -> Decision:
+    put_back = put_back_approved(snapshot, status, workload)
+    if put_back:
+        return put_back
+    message = "a newer template is set again and again while the approved one rolls out; stop that, then resume"
+    return _stall(snapshot, status, "TemplateContested", message, now)
 
 
-def _template_changed(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision:
-    stalled = _stall(status, "TemplateChanged", "the template was edited during the promotion; put it back", now)
-    if snapshot.workload is None or snapshot.workload.paused:
-        return stalled
-    stop = PauseDeployment(True, "a template that was not judged must not roll out")
-    return replace(stalled, actions=(stop, *stalled.actions))
-
-
-def _stall(status: ReleaseStatus, reason: str, message: str, now: float) -> Decision:
-    stalled = move(status, Phase.STALLED, reason, f"{message}; traffic stays on the approved canary", now)
+def _stall(snapshot: Snapshot, status: ReleaseStatus, reason: str, message: str, now: float) -> Decision:
+    where = "" if snapshot.route.weight is None else "; traffic stays on the approved canary"
+    stalled = move(status, Phase.STALLED, reason, message + where, now)
     return Decision(stalled, (Announce(reason, stalled.message, warning=True),), again_after=0.0)

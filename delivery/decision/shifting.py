@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from delivery.decision.actions import Announce, Decision, EnsureCanary
+from delivery.decision.actions import Announce, Decision, EnsureBackEnds, EnsureCanary
+from delivery.decision.contest import CONTESTED, edited_outside, route_contested
+from delivery.decision.intents import answered, by_whom, pending_intent
 from delivery.decision.phases import HISTORY_LIMIT, enter, move, note, record
 from delivery.decision.snapshot import Look, Snapshot
 from delivery.decision.steps import replicas_for, same_weight
@@ -11,6 +13,7 @@ from delivery.decision.unwinding import WAIT_S, unwind
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Evidence, Intent, Phase, ReleaseStatus, Stage
 
+CORRECTIONS_KEPT = 8
 LOSSES_ALLOWED = 2  # a node drain may take the only canary pod once or twice; a third time it is the version
 ROLL_BACK, ADVANCE = "RollBack", "Advance"
 
@@ -23,13 +26,18 @@ def shift(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec,
     intent = pending_intent(snapshot, status)
     if intent:
         return _answer(intent, status, policy, now)
+    return _contested(snapshot, status, now) or _step(snapshot, status, policy, now)
+
+
+def _step(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
     weight = policy.weights[status.step]
     carrying = carry_weight(snapshot, status, weight, policy, now)
     if carrying and same_weight(status.traffic.desired_weight, weight) and snapshot.canary.ready:
         return _no_data(snapshot, status, policy, now) or carrying  # a mesh that does not follow gives no data
     if carrying:
         return carrying
-    return _judge_step(snapshot, verified(snapshot, status, policy, now), policy, now)
+    status = verified(snapshot, status, policy, now)
+    return _below_floor(snapshot, status, policy) or _judge_step(snapshot, status, policy, now)
 
 
 def hold(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
@@ -41,6 +49,11 @@ def hold(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, 
     if intent:
         return _answer(intent, status, policy, now)
     desired = status.traffic.desired_weight
+    if status.reason == CONTESTED and snapshot.canary.ready:  # rewriting it on and on is what was given up
+        return Decision(status, again_after=policy.analysis.interval)
+    contest = route_contested(snapshot, status, now)
+    if contest:
+        return Decision(record(status, CONTESTED, contest, now), (Announce(CONTESTED, contest, True),), again_after=1.0)
     carrying = carry_weight(snapshot, status, policy.weights[status.step] if desired else 0.0, policy, now)
     if carrying:
         return carrying
@@ -59,6 +72,12 @@ def carry_weight(
     snapshot: Snapshot, status: ReleaseStatus, weight: float, policy: DeliveryPolicySpec, now: float
 ) -> Decision | None:
     """What is still missing until the mesh gives the canary `weight` percent and enough pods; None when nothing is."""
+    return back_ends_again(snapshot, status) or _carry(snapshot, status, weight, policy, now)
+
+
+def _carry(
+    snapshot: Snapshot, status: ReleaseStatus, weight: float, policy: DeliveryPolicySpec, now: float
+) -> Decision | None:
     size = replicas_for(weight, snapshot.stable.replicas if snapshot.stable else 1)
     if snapshot.canary.ready == 0 and (status.traffic.desired_weight or 0) > 0:
         return _lost(status, now)
@@ -69,7 +88,7 @@ def carry_weight(
         ensure = EnsureCanary(size, f"{size} for {weight:g} %")
         return Decision(enter(status, status.stage, now), (ensure,), again_after=WAIT_S)
     if same_weight(status.traffic.desired_weight, weight):
-        return _hold_against_drift(snapshot, status, weight, size)
+        return _hold_against_drift(snapshot, status, weight, size, now)
     if snapshot.canary.ready < size:
         return _await_pods(snapshot, status, size, policy, now)
     status, raised = steer(_first_weight_noted(status, weight, now), weight, status.message)
@@ -97,22 +116,6 @@ def verified(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySp
             "analysis": analysis,
         }
     )
-
-
-def waiting_intents(snapshot: Snapshot, status: ReleaseStatus) -> tuple[Intent, ...]:
-    """The wishes of people that were not answered yet, oldest first."""
-    return snapshot.release.spec.intents[max(0, status.intents_done) :] if snapshot.release else ()
-
-
-def pending_intent(snapshot: Snapshot, status: ReleaseStatus) -> Intent | None:
-    """The oldest wish of a person that was not answered yet."""
-    waiting = waiting_intents(snapshot, status)
-    return waiting[0] if waiting else None
-
-
-def answered(status: ReleaseStatus, count: int = 1) -> ReleaseStatus:
-    """The status with `count` more intents behind it."""
-    return status.model_copy(update={"intents_done": max(0, status.intents_done) + count})
 
 
 def _judge_step(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
@@ -148,13 +151,14 @@ def leave_step(status: ReleaseStatus, policy: DeliveryPolicySpec, reason: str, n
 
 def _answer(intent: Intent, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
     status = answered(status)
-    by = f" by {intent.by}" if intent.by else ""
+    by = by_whom(intent)
     paused = status.phase is Phase.PAUSED
     if intent.verb == "pause" and not paused:
         return _pause(status, "PausedByRequest", f"paused{by}: {intent.reason or 'no reason given'}", now)
     if intent.verb in {"resume", "approve"} and paused:
         resumed = move(status, Phase.SHIFTING, "Resumed", f"{intent.verb} given{by}", now)
-        resumed = resumed.model_copy(update={"step_since": now})
+        calm = resumed.traffic.model_copy(update={"corrections": ()})
+        resumed = resumed.model_copy(update={"step_since": now, "traffic": calm})
         if intent.verb == "approve":
             return leave_step(resumed, policy, f"approved{by}", now)
         return Decision(resumed, again_after=0.0)
@@ -212,15 +216,54 @@ def _await_pods(
     return Decision(status, again_after=WAIT_S)
 
 
-def _hold_against_drift(snapshot: Snapshot, status: ReleaseStatus, weight: float, size: int) -> Decision | None:
+def back_ends_again(snapshot: Snapshot, status: ReleaseStatus) -> Decision | None:
+    """Our Services were deleted under a split route: what it names must exist, before anything else."""
+    release = snapshot.release
+    if snapshot.back_ends.exist or snapshot.back_ends.foreign or release is None:
+        return None
+    pinned = snapshot.back_ends.stable_hash or release.spec.stable.pod_template_hash or ""
+    again = EnsureBackEnds(pinned, "a Service that the route names was deleted")
+    return Decision(status, (again,), again_after=WAIT_S)
+
+
+def _hold_against_drift(
+    snapshot: Snapshot, status: ReleaseStatus, weight: float, size: int, now: float
+) -> Decision | None:
     if snapshot.route.problem:
         return Decision(note(status, "RouteInvalid", snapshot.route.problem), again_after=1.0)
-    if not same_weight(snapshot.route.weight, weight):
-        status, again = steer(status, weight, f"the mesh does not carry {weight:g} % yet")
-        return Decision(status, (again,), again_after=WAIT_S)
+    if not snapshot.route.carries(weight):
+        return _put_right(snapshot, status, weight, now)
     if snapshot.canary.replicas != size:  # the stable pods were scaled; the canary follows
         return Decision(status, (EnsureCanary(size, f"{size} for {weight:g} %"),), again_after=WAIT_S)
     return None
+
+
+def _put_right(snapshot: Snapshot, status: ReleaseStatus, weight: float, now: float) -> Decision:
+    if not edited_outside(snapshot, status):
+        status, again = steer(status, weight, f"the mesh does not carry {weight:g} % yet")
+        return Decision(status, (again,), again_after=WAIT_S)
+    corrections = (*status.traffic.corrections, now)[-CORRECTIONS_KEPT:]
+    corrected = status.traffic.model_copy(update={"corrections": corrections})
+    message = f"the route's split was edited by {snapshot.route.editor or 'somebody else'} and is put right"
+    status, again = steer(status.model_copy(update={"traffic": corrected}), weight, message)
+    # Not verified until it is read back: else the next pass would take this same edit for another one.
+    unverified = status.traffic.model_copy(update={"verified_weight": None})
+    status = status.model_copy(update={"traffic": unverified, "step_since": None})
+    return Decision(status, (again, Announce("RouteEdited", message, True)), again_after=WAIT_S)
+
+
+def _contested(snapshot: Snapshot, status: ReleaseStatus, now: float) -> Decision | None:
+    message = route_contested(snapshot, status, now)
+    return _pause(_remember(status), CONTESTED, message, now) if message else None
+
+
+def _below_floor(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec) -> Decision | None:
+    """Too few stable pods to compare with, or to fall back on: the share is kept, and no step is left."""
+    ready, floor = snapshot.back_ends.stable_ready, policy.strategy.canary.stable_floor
+    if ready >= floor:
+        return None
+    message = f"{ready} stable pods are ready, stableFloor is {floor}: the release holds"
+    return Decision(note(status, "StableBelowFloor", message), again_after=1.0)
 
 
 def _first_weight_noted(status: ReleaseStatus, weight: float, now: float) -> ReleaseStatus:

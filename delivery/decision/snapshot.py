@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from delivery.decision.steps import same_weight
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Release
 
@@ -14,7 +15,7 @@ class Workload:
     """The user's Deployment, as far as a release cares.
 
     `rolled_out`: Kubernetes has finished its rollout of the present template and every pod is available.
-    `stuck`: Kubernetes gave up on it (progress deadline exceeded).
+    `stuck`: Kubernetes gave up on it (progress deadline exceeded). `paused_by_us`: Headgate set `paused`, nobody since.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Workload:
     stuck: bool
     strategy: str
     release_id: str | None
+    paused_by_us: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,14 @@ class StableSet:
 
 @dataclass(frozen=True, slots=True)
 class CanaryState:
-    """`NAME-canary`: `ready` counts its ready endpoints, `pods` every pod that still exists."""
+    """`NAME-canary`: `ready` counts its ready endpoints, `pods` every pod that still exists.
+
+    `ours`: Headgate made it. `of_release`: the Release it was made for.
+    """
 
     exists: bool = False
     ours: bool = True
-    template_hash: str = ""
+    of_release: str = ""
     replicas: int = 0
     ready: int = 0
     pods: int = 0
@@ -73,12 +78,23 @@ class BackEnds:
 
 @dataclass(frozen=True, slots=True)
 class RouteState:
-    """What the mesh was last read to do. `weight` is the canary's percent, None where the route is not split."""
+    """What the mesh was last read to do. `weight` is the canary's percent, None where the route is not split.
+
+    `fenced`: this process wrote the route last, so no write of an earlier leader can still come through.
+    `marked`: something of ours is on it. `editor`: who else manages the split, as far as the API server tells.
+    """
 
     weight: float | None = None
     present: bool = True
     problem: str | None = None
     records: tuple[dict[str, Any], ...] = ()
+    fenced: bool = True
+    marked: bool = False
+    editor: str = ""
+
+    def carries(self, weight: float) -> bool:
+        """Whether the mesh gives the canary `weight` percent, and nothing late can change that."""
+        return self.fenced and same_weight(self.weight, weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +127,11 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything `decide` may look at. `workload` None: the Deployment is gone. `opted_in`: it has our annotation."""
+    """Everything `decide` may look at. `workload` None: the Deployment is gone. `opted_in`: it has our annotation.
+
+    `release` is the active one, `previous` are the finished ones, oldest first; `superfluous` are active ones beside
+    `release`, which must not be.
+    """
 
     workload: Workload | None
     opted_in: bool
@@ -122,4 +142,5 @@ class Snapshot:
     route: RouteState
     release: Release | None = None
     previous: tuple[Release, ...] = ()
+    superfluous: tuple[Release, ...] = ()
     look: Look | None = None

@@ -9,6 +9,8 @@ from delivery.decision.actions import (
     Action,
     Announce,
     Decision,
+    FenceRoute,
+    LetGo,
     RemoveBackEnds,
     RemoveCanary,
     RestoreRoute,
@@ -41,6 +43,9 @@ def continue_unwinding(snapshot: Snapshot, status: ReleaseStatus, policy: Delive
     if (snapshot.route.weight or 0.0) > 0 and not exempt:  # at any stage: somebody may have put the weight back
         status, withdraw = steer(status, 0.0, status.reason)
         return Decision(status, (withdraw,), again_after=WAIT_S)
+    if status.stage is Stage.WITHDRAW and not snapshot.route.fenced:
+        # The weight is 0, and a former leader may still be about to raise it: after this write it cannot.
+        return Decision(status, (FenceRoute(status.reason),), again_after=WAIT_S)
     handlers = {
         Stage.WITHDRAW: _withdraw,
         Stage.REMOVE_CANARY: _remove_canary,
@@ -58,7 +63,7 @@ def _withdraw(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicy
 
 
 def _remove_canary(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
-    if _rolls_out_natively(snapshot) and snapshot.route.weight is not None:
+    if _rolls_out_natively(snapshot) and _route_is_ours(snapshot):
         return Decision(enter(status, Stage.RESTORE_ROUTE, now), again_after=0.0)
     if snapshot.canary.exists and snapshot.canary.ours:
         left = _drain_left(status, policy, now)
@@ -67,12 +72,12 @@ def _remove_canary(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPo
         return Decision(status, (RemoveCanary(status.reason),), again_after=WAIT_S)
     if snapshot.canary.pods:
         return Decision(status, again_after=WAIT_S)
-    next_stage = Stage.REMOVE_BACK_ENDS if snapshot.route.weight is None else Stage.RESTORE_ROUTE
+    next_stage = Stage.RESTORE_ROUTE if _route_is_ours(snapshot) else Stage.REMOVE_BACK_ENDS
     return Decision(enter(status, next_stage, now), again_after=0.0)
 
 
 def _restore_route(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
-    if snapshot.route.weight is not None:
+    if _route_is_ours(snapshot):
         return Decision(status, (RestoreRoute(status.reason),), again_after=WAIT_S)
     canary_left = (snapshot.canary.exists and snapshot.canary.ours) or snapshot.canary.pods
     next_stage = Stage.REMOVE_CANARY if canary_left else Stage.REMOVE_BACK_ENDS
@@ -89,7 +94,19 @@ def _remove_back_ends(snapshot: Snapshot, status: ReleaseStatus, policy: Deliver
     put_back = _template_to_put_back(snapshot, policy, outcome)
     if put_back and now - (status.stage_since or now) < policy.strategy.canary.drain + PUT_BACK_FOR_S:
         return Decision(status, (put_back,), again_after=WAIT_S)  # before the end, or a crash would forget it
-    return Decision(move(status, outcome, status.reason, status.message, now))
+    return ended(snapshot, move(status, outcome, status.reason, status.message, now))
+
+
+def ended(snapshot: Snapshot, status: ReleaseStatus) -> Decision:
+    """The Release has its final phase; only now may its record be deleted."""
+    release = snapshot.release
+    held = release is not None and release.held
+    actions = (LetGo(release.name, "the Release has ended"),) if release and held else ()
+    return Decision(status, actions, again_after=0.0)
+
+
+def _route_is_ours(snapshot: Snapshot) -> bool:
+    return snapshot.route.weight is not None or snapshot.route.marked
 
 
 def _drain_left(status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from delivery.cluster.client import Cluster, Object
+from delivery.cluster.client import Object
 from delivery.cluster.kinds import CLUSTER_DELIVERY_POLICY, DELIVERY_POLICY, SERVICE
+from delivery.cluster.reader import Reader
 from delivery.decision.snapshot import Configuration
 from delivery.errors import InvalidSpec
 from delivery.reconcile.routes import Routes
@@ -12,31 +13,31 @@ from delivery.resources.annotations import SERVICE as SERVICE_ANNOTATION
 from delivery.resources.policy import DeliveryPolicySpec, parse_policy
 
 
-def configuration_of(cluster: Cluster, routes: Routes, deployment: Object) -> Configuration:
+def configuration_of(reader: Reader, routes: Routes, deployment: Object) -> Configuration:
     """The configuration, or what is wrong with it as a Configuration with a `problem`."""
     reason = "InvalidPolicy"
     try:
-        policy = find_policy(cluster, deployment)
+        policy = find_policy(reader, deployment)
         reason = "InvalidService"
-        service = find_service(cluster, deployment)
+        service = find_service(reader, deployment)
         reason = "InvalidRoute"
         meta = deployment["metadata"]
-        routes.preview(meta["namespace"], meta["name"], service["metadata"]["name"], policy)
+        routes.preview(reader, meta["namespace"], meta["name"], service["metadata"]["name"], policy)
     except InvalidSpec as problem:
         return Configuration(problem=str(problem), problem_reason=reason)
     return Configuration(_annotations(deployment)[POLICY], policy, service["metadata"]["name"])
 
 
-def find_policy(cluster: Cluster, deployment: Object) -> DeliveryPolicySpec:
+def find_policy(reader: Reader, deployment: Object) -> DeliveryPolicySpec:
     """The DeliveryPolicy of the Deployment's namespace, else the ClusterDeliveryPolicy of that name.
 
     Raises InvalidSpec.
     """
     name, namespace = _annotations(deployment)[POLICY], deployment["metadata"]["namespace"]
-    found = cluster.find(DELIVERY_POLICY, name, namespace) if name else None
+    found = reader.find(DELIVERY_POLICY, name, namespace) if name else None
     if found:
         return parse_policy(found.get("spec"), f"DeliveryPolicy {namespace}/{name}")
-    found = cluster.find(CLUSTER_DELIVERY_POLICY, name) if name else None
+    found = reader.find(CLUSTER_DELIVERY_POLICY, name) if name else None
     if found:
         return parse_policy(found.get("spec"), f"ClusterDeliveryPolicy {name}")
     raise InvalidSpec(
@@ -45,7 +46,7 @@ def find_policy(cluster: Cluster, deployment: Object) -> DeliveryPolicySpec:
     )
 
 
-def find_service(cluster: Cluster, deployment: Object) -> Object:
+def find_service(reader: Reader, deployment: Object) -> Object:
     """The apex Service: the annotated one, else the only one whose selector matches the pod template.
 
     Raises InvalidSpec.
@@ -53,10 +54,10 @@ def find_service(cluster: Cluster, deployment: Object) -> Object:
     namespace = deployment["metadata"]["namespace"]
     chosen = _annotations(deployment).get(SERVICE_ANNOTATION)
     if chosen:
-        return _chosen_service(cluster, deployment, chosen)
+        return _chosen_service(reader, deployment, chosen)
     matching = [
         service
-        for service in cluster.list(SERVICE, namespace).items
+        for service in reader.list(SERVICE, namespace)
         if _selects(service, deployment) and not _made_by_us(service)
     ]
     if len(matching) == 1:
@@ -73,9 +74,9 @@ def find_service(cluster: Cluster, deployment: Object) -> Object:
     )
 
 
-def _chosen_service(cluster: Cluster, deployment: Object, name: str) -> Object:
+def _chosen_service(reader: Reader, deployment: Object, name: str) -> Object:
     namespace = deployment["metadata"]["namespace"]
-    service = cluster.find(SERVICE, name, namespace)
+    service = reader.find(SERVICE, name, namespace)
     if service is None:
         raise InvalidSpec(
             f"{_named(deployment)}: annotation {SERVICE_ANNOTATION} names Service {namespace}/{name}, "

@@ -26,12 +26,16 @@ class Events:
         self._clock = clock
         self._told: dict[tuple[str, str], str] = {}
 
+    def told(self, kind: Kind, obj: dict[str, Any], reason: str, message: str) -> bool:
+        """Whether this was the last thing said of the object."""
+        return self._told.get((obj["metadata"].get("uid", ""), str(kind))) == f"{reason}: {message}"
+
     def announce(self, kind: Kind, obj: dict[str, Any], reason: str, message: str, *, warning: bool = False) -> None:
         """One Event on `obj` (its kind, name, namespace and uid are read). Unchanged standing news is not repeated."""
         meta = obj["metadata"]
-        subject = (meta.get("uid", ""), str(kind))
-        if self._told.get(subject) == f"{reason}: {message}":
+        if self.told(kind, obj, reason, message):
             return
+        subject = (meta.get("uid", ""), str(kind))
         self._told[subject] = f"{reason}: {message}"
         log.warning("event", on=_name(kind, meta), reason=reason, message=message) if warning else log.info(
             "event", on=_name(kind, meta), reason=reason, message=message

@@ -1,16 +1,20 @@
-"""One pass's reads: everything the decision may look at, taken once."""
+"""One pass's reads: everything the decision may look at, taken once, and the objects its writes are about."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from delivery.cluster.client import Cluster, Object
+from delivery.cluster.client import Object
 from delivery.cluster.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, RELEASE, REPLICA_SET, SERVICE
-from delivery.decision.snapshot import BackEnds, CanaryState, Configuration, Look, RouteState, Snapshot, Workload
+from delivery.cluster.reader import Reader
+from delivery.decision.snapshot import BackEnds, CanaryState, Configuration, Look, Snapshot, StableSet, Workload
 from delivery.reconcile.configuration import configuration_of
 from delivery.reconcile.recorded import recorded_policy
-from delivery.reconcile.routes import Routes
-from delivery.resources.annotations import POD_TEMPLATE_HASH, POLICY, TEMPLATE_HASH
+from delivery.reconcile.routes import RouteObjects, Routes
+from delivery.resources.annotations import DEPLOYMENT as DEPLOYMENT_LABEL
+from delivery.resources.annotations import POD_TEMPLATE_HASH, POLICY
+from delivery.resources.annotations import RELEASE as RELEASE_ANNOTATION
 from delivery.resources.release import Release, release_from_object
 from delivery.workload.canary import canary_selector, is_ours
 from delivery.workload.revision import owned_by, stable_set, workload_from
@@ -18,74 +22,118 @@ from delivery.workload.revision import owned_by, stable_set, workload_from
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 
-class Gatherer:
-    """Reads what one Deployment's pass needs; idle ones cost nothing, for nothing wakes them."""
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The objects of one pass as they were read. Every write of the pass carries the versions they had."""
 
-    def __init__(self, cluster: Cluster, routes: Routes) -> None:
-        self._cluster = cluster
+    namespace: str
+    name: str
+    deployment: Object | None
+    active: Release | None
+    finished: tuple[Release, ...] = ()
+    superfluous: tuple[Release, ...] = ()
+    canary: Object | None = None
+    services: Mapping[str, Object] = field(default_factory=dict)
+    routes: RouteObjects = field(default_factory=dict)
+
+
+class Gatherer:
+    """Reads what one Deployment's pass needs, from one reader."""
+
+    def __init__(self, reader: Reader, routes: Routes) -> None:
+        self._reader = reader
         self._routes = routes
 
-    def releases(self, namespace: str, deployment: str) -> list[Release]:
-        """The Deployment's Releases, oldest first."""
-        # Chosen before they are read: a record that cannot be read concerns its own Deployment alone.
-        own = [obj for obj in self._by_age(namespace) if obj["spec"].get("deployment") == deployment]
-        return [release_from_object(obj) for obj in own]
-
-    def deployment(self, namespace: str, name: str) -> Object | None:
-        """The Deployment, None when it is gone or going."""
-        found = self._cluster.find(DEPLOYMENT, name, namespace)
-        return None if found is None or found["metadata"].get("deletionTimestamp") else found
-
-    def snapshot(
-        self, deployment: Object | None, active: Release | None, previous: Sequence[Release], look: Look | None
-    ) -> Snapshot:
-        """The pass's knowledge. Raises what the reads raise."""
-        workload = workload_from(deployment) if deployment else None
-        opted_in = deployment is not None and _opted_in(deployment)
-        configuration = Configuration()
-        if deployment is not None and opted_in and active is None:
-            configuration = configuration_of(self._cluster, self._routes, deployment)
-        replica_sets = self._replica_sets(deployment, workload) if deployment and workload else []
-        stable = stable_set(replica_sets, workload, active) if workload else None
-        canary, back_ends, route = CanaryState(), BackEnds(), RouteState()
-        if active is not None:
-            canary = self._canary(active, deployment)
-            back_ends = self._back_ends(active)
-            route = self._routes.state(active, recorded_policy(active))
-        return Snapshot(
-            workload=workload,
-            opted_in=opted_in,
-            configuration=configuration,
-            stable=stable,
-            canary=canary,
-            back_ends=back_ends,
-            route=route,
-            release=active,
-            previous=tuple(previous),
-            look=look,
+    def gather(self, namespace: str, name: str) -> Gathered:
+        """The objects. Raises what the reads raise, and pydantic's ValidationError for a damaged Release."""
+        deployment = self._reader.find(DEPLOYMENT, name, namespace)
+        if deployment is not None and deployment["metadata"].get("deletionTimestamp"):
+            deployment = None
+        releases = self._releases(namespace, name)
+        # The oldest that is active: one that came later has begun nothing.
+        unfinished = tuple(release for release in releases if release.active)
+        active, superfluous = next(iter(unfinished), None), unfinished[1:]
+        finished = tuple(release for release in releases if not release.active)
+        if active is None:
+            return Gathered(namespace, name, deployment, None, finished)
+        return Gathered(
+            namespace,
+            name,
+            deployment,
+            active,
+            finished,
+            superfluous,
+            self._reader.find(DEPLOYMENT, active.canary_name, namespace),
+            self._services(active),
+            self._routes.recorded(self._reader, active),
         )
 
-    def _by_age(self, namespace: str) -> list[Object]:
-        listed = self._cluster.list(RELEASE, namespace).items
+    def snapshot(self, found: Gathered, judged: Release | None, look: Look | None, fence: str) -> Snapshot:
+        """The pass's knowledge. `judged` is the active Release with its newest analysis; `fence` this leader's mark."""
+        deployment = found.deployment
+        workload = workload_from(deployment) if deployment else None
+        replica_sets = self._replica_sets(deployment, workload) if deployment and workload else []
+        stable = stable_set(replica_sets, workload, judged) if workload else None
+        opted_in = deployment is not None and POLICY in (deployment["metadata"].get("annotations") or {})
+        bare = Snapshot(
+            workload=workload,
+            opted_in=opted_in,
+            configuration=Configuration(),
+            stable=stable,
+            canary=CanaryState(),
+            back_ends=BackEnds(),
+            route=self._routes.nothing(),
+            release=judged,
+            previous=found.finished,
+            superfluous=found.superfluous,
+            look=look,
+        )
+        if judged is None:
+            return self._at_rest(bare, deployment, stable, workload)
+        return self._in_release(bare, found, judged, fence)
+
+    def _at_rest(
+        self, bare: Snapshot, deployment: Object | None, stable: StableSet | None, workload: Workload | None
+    ) -> Snapshot:
+        # What applies matters only where something is about to begin: an idle Deployment costs nothing.
+        idle = workload is None or (workload.paused and stable and stable.template_hash == workload.template_hash)
+        if deployment is None or idle or not bare.opted_in:
+            return bare
+        return replace(bare, configuration=configuration_of(self._reader, self._routes, deployment))
+
+    def _in_release(self, bare: Snapshot, found: Gathered, release: Release, fence: str) -> Snapshot:
+        route = self._routes.state(self._reader, release, recorded_policy(release), found.routes, fence)
+        canary, back_ends = self._canary(found, release), self._back_ends(found, release)
+        return replace(bare, canary=canary, back_ends=back_ends, route=route)
+
+    def _releases(self, namespace: str, deployment: str) -> list[Release]:
+        """The Deployment's Releases, oldest first."""
+        # Chosen before they are read: a record that cannot be read concerns its own Deployment alone.
+        listed = self._reader.list(RELEASE, namespace, labels={DEPLOYMENT_LABEL: deployment})
+        own = [obj for obj in listed if obj["spec"].get("deployment") == deployment]
         # Creation times are whole seconds; attempts of one second keep their order by number.
-        return sorted(listed, key=lambda obj: (obj["metadata"]["creationTimestamp"], obj["spec"].get("attempt", 1)))
+        own.sort(key=lambda obj: (obj["metadata"]["creationTimestamp"], obj["spec"].get("attempt", 1)))
+        return [release_from_object(obj) for obj in own]
+
+    def _services(self, release: Release) -> dict[str, Object]:
+        names = (release.spec.service, release.stable_name, release.canary_name)
+        found = {name: self._reader.find(SERVICE, name, release.namespace) for name in names}
+        return {name: service for name, service in found.items() if service is not None}
 
     def _replica_sets(self, deployment: Object, workload: Workload) -> list[Object]:
         selector = deployment["spec"]["selector"].get("matchLabels") or {}
-        listed = self._cluster.list(REPLICA_SET, workload.namespace, labels=selector).items
+        listed = self._reader.list(REPLICA_SET, workload.namespace, labels=selector)
         return [dict(found) for found in owned_by(listed, workload.uid)]
 
-    def _canary(self, release: Release, deployment: Object | None) -> CanaryState:
-        found = self._cluster.find(DEPLOYMENT, release.canary_name, release.namespace)
-        pods = self._canary_pods(release, deployment or found)
-        if found is None:
+    def _canary(self, found: Gathered, release: Release) -> CanaryState:
+        pods = self._canary_pods(release, found.deployment or found.canary)
+        if found.canary is None:
             return CanaryState(pods=pods)
-        meta = found["metadata"]
         return CanaryState(
             exists=True,
-            ours=is_ours(found, release.spec.deployment),
-            template_hash=(meta.get("annotations") or {}).get(TEMPLATE_HASH, ""),
-            replicas=int(found["spec"].get("replicas", 1)),
+            ours=is_ours(found.canary, release.spec.deployment),
+            of_release=(found.canary["metadata"].get("annotations") or {}).get(RELEASE_ANNOTATION, ""),
+            replicas=int(found.canary["spec"].get("replicas", 1)),
             ready=self._ready(release.namespace, release.canary_name),
             pods=pods,
         )
@@ -93,15 +141,13 @@ class Gatherer:
     def _canary_pods(self, release: Release, deployment: Object | None) -> int:
         if deployment is None:
             return 0
-        selector = canary_selector(deployment)
-        return len(self._cluster.list(POD, release.namespace, labels=selector).items)
+        return len(self._reader.list(POD, release.namespace, labels=canary_selector(deployment)))
 
-    def _back_ends(self, release: Release) -> BackEnds:
+    def _back_ends(self, found: Gathered, release: Release) -> BackEnds:
         names = (release.stable_name, release.canary_name)
-        found = [self._cluster.find(SERVICE, name, release.namespace) for name in names]
-        present = [service for service in found if service is not None]
+        present = [service for name in names if (service := found.services.get(name)) is not None]
         own = [service for service in present if is_ours(service, release.spec.deployment)]
-        stable = found[0]
+        stable = found.services.get(release.stable_name)
         return BackEnds(
             exist=len(own) == len(names),
             partly=bool(own),
@@ -111,14 +157,11 @@ class Gatherer:
         )
 
     def _ready(self, namespace: str, service: str) -> int:
-        slices = self._cluster.list(ENDPOINT_SLICE, namespace, labels={SERVICE_NAME_LABEL: service}).items
-        return sum(
-            1
+        slices = self._reader.list(ENDPOINT_SLICE, namespace, labels={SERVICE_NAME_LABEL: service})
+        ready = {
+            (endpoint.get("targetRef") or {}).get("name") or tuple(endpoint["addresses"])
             for endpoint_slice in slices
             for endpoint in endpoint_slice.get("endpoints") or ()
             if (endpoint.get("conditions") or {}).get("ready", True)
-        )
-
-
-def _opted_in(deployment: Object) -> bool:
-    return POLICY in (deployment["metadata"].get("annotations") or {})
+        }
+        return len(ready)  # where there are two address families, a pod has an endpoint in each

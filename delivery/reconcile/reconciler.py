@@ -3,59 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-import structlog
+from dataclasses import dataclass
 
 from delivery.clock import Clock
-from delivery.cluster.client import Cluster
-from delivery.cluster.kinds import RELEASE
+from delivery.decision.actions import Decision
 from delivery.decision.planner import decide
 from delivery.decision.snapshot import Look
 from delivery.reconcile.apply import Applier, Target
-from delivery.reconcile.gather import Gatherer
+from delivery.reconcile.gather import Gathered, Gatherer
 from delivery.reconcile.judging import look_again
 from delivery.reconcile.recorded import recorded_policy
-from delivery.resources.annotations import API_VERSION
-from delivery.resources.release import Release, ReleaseStatus, spec_object, status_object
+from delivery.reconcile.records import Records
+from delivery.reconcile.term import Term
+from delivery.resources.release import Release
 from delivery.telemetry.samples import Reading
 
-log = structlog.get_logger()
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a pass leaves: in how many seconds another is wanted (None: only a change can matter), and whether the
+    Deployment was refused, so that a change of what it is configured with may matter."""
+
+    again_after: float | None = None
+    refused: bool = False
 
 
 class Reconciler:
-    """Brings one Deployment one pass further. Raises what reads and writes raise; the runner decides on retries."""
+    """Brings one Deployment one pass further. Raises what reads and writes raise; the runner decides on retries.
+
+    Memory may be behind the cluster. It is good enough to find that nothing is to be done, and to record what was
+    learned (the record's version is a precondition); what touches anything else is decided on what holds now.
+    """
 
     def __init__(
         self,
-        cluster: Cluster,
-        gatherer: Gatherer,
+        memory: Gatherer,
+        live: Gatherer,
+        records: Records,
         applier: Applier,
         clock: Clock,
         reading: Callable[[Release], Reading | None],
     ) -> None:
-        self._cluster = cluster
-        self._gatherer = gatherer
+        self._memory = memory
+        self._live = live
+        self._records = records
         self._applier = applier
         self._clock = clock
         self._reading = reading
 
-    def reconcile(self, namespace: str, name: str) -> float | None:
-        """One pass; the seconds after which another is wanted, None when only a change can matter."""
-        deployment = self._gatherer.deployment(namespace, name)
-        releases = self._gatherer.releases(namespace, name)
-        stored = next((release for release in reversed(releases) if release.active), None)
-        if deployment is None and stored is None:
-            return None
-        now = self._clock.now()
-        active, look = self._judge(stored, now)
-        finished = [release for release in releases if not release.active]
-        decision = decide(self._gatherer.snapshot(deployment, active, finished, look), now)
-        if stored is not None and decision.status is not None:
-            active = self._record(stored, decision.status)
+    def reconcile(self, namespace: str, name: str, term: Term) -> Outcome:
+        """One pass. Raises Deposed where `term` is over before it ended."""
+        found = self._memory.gather(namespace, name)
+        decision, target = self._decide(self._memory, found, term)
+        if any(not self._applier.said_already(action, target) for action in decision.actions):
+            found = self._live.gather(namespace, name)
+            decision, target = self._decide(self._live, found, term)
+        release = self._record(found.active, decision, term)
         for action in decision.actions:
-            self._applier.apply(action, Target(deployment, active))
-        return decision.again_after
+            self._applier.apply(action, Target(found, release, term))
+        return Outcome(decision.again_after, refused=found.active is None and bool(decision.actions))
+
+    def _decide(self, gatherer: Gatherer, found: Gathered, term: Term) -> tuple[Decision, Target]:
+        if found.deployment is None and found.active is None and not any(old.held for old in found.finished):
+            return Decision(), Target(found, None, term)
+        now = self._clock.now()
+        judged, look = self._judge(found.active, now)
+        snapshot = gatherer.snapshot(found, judged, look, term.fence)
+        return decide(snapshot, now), Target(found, found.active, term)
 
     def _judge(self, release: Release | None, now: float) -> tuple[Release | None, Look | None]:
         if release is None:
@@ -65,26 +79,8 @@ class Reconciler:
         status = release.status.model_copy(update={"analysis": analysis})
         return release.model_copy(update={"status": status}), look
 
-    def _record(self, stored: Release, status: ReleaseStatus) -> Release:
-        """Writes what was decided before it is done; a Conflict ends the pass with nothing done."""
-        if status == stored.status:
+    def _record(self, stored: Release | None, decision: Decision, term: Term) -> Release | None:
+        if stored is None or decision.status is None:
             return stored
-        if status.phase is not stored.status.phase or status.reason != stored.status.reason:
-            log.info("phase", release=stored.key, phase=status.phase.value, reason=status.reason, why=status.message)
-        written = self._cluster.replace(RELEASE, _object(stored, status), subresource="status")
-        return stored.model_copy(update={"status": status, "resource_version": written["metadata"]["resourceVersion"]})
-
-
-def _object(release: Release, status: ReleaseStatus) -> dict[str, Any]:
-    return {
-        "apiVersion": API_VERSION,
-        "kind": RELEASE.name,
-        "metadata": {
-            "name": release.name,
-            "namespace": release.namespace,
-            "resourceVersion": release.resource_version,
-            "uid": release.uid,
-        },
-        "spec": spec_object(release.spec),
-        "status": status_object(status),
-    }
+        term.require()
+        return self._records.record(stored, decision.status)

@@ -3,64 +3,100 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from delivery.cluster.client import Cluster, Object
 from delivery.cluster.kinds import VIRTUAL_SERVICE
+from delivery.cluster.reader import Reader
 from delivery.decision.snapshot import RouteState
 from delivery.errors import InvalidSpec, NotFound
-from delivery.resources.annotations import ownership_labels
+from delivery.resources.annotations import FENCE, MANAGER, ownership_labels
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Release, RouteRecord
 from mesh_adapters.adapter import RouteAdapter, RouteError, RouteSelector, SplitDisagrees, TrafficSplit
 
 Answer = TypeVar("Answer")
+RouteObjects = Mapping[tuple[str, str], Object]
+"""The recorded routes that exist, by namespace and name."""
 
 UNKNOWN_WEIGHT = math.inf  # rules or routes that disagree: equal to no weight anybody could wish for
 
 
 class Routes:
-    """The mesh's route objects of one kind, as one adapter understands them."""
+    """The mesh's route objects of one kind, as one adapter understands them.
+
+    Reading takes a reader; writing takes the objects that were read, so that a write fails where anybody wrote since.
+    """
 
     def __init__(self, cluster: Cluster, adapter: RouteAdapter) -> None:
         self._cluster = cluster
         self._adapter = adapter
         self._kind = VIRTUAL_SERVICE
 
-    def preview(self, namespace: str, deployment: str, apex: str, policy: DeliveryPolicySpec) -> None:
-        """Whether a release of this Deployment could split the apex's route. Raises InvalidSpec."""
-        self._find(_split(namespace, deployment, apex, 0.0), policy)
+    def nothing(self) -> RouteState:
+        """The state where no route matters."""
+        return RouteState()
 
-    def state(self, release: Release, policy: DeliveryPolicySpec) -> RouteState:
+    def preview(self, reader: Reader, namespace: str, deployment: str, apex: str, policy: DeliveryPolicySpec) -> None:
+        """Whether a release of this Deployment could split the apex's route. Raises InvalidSpec."""
+        self._find(reader, _split(namespace, deployment, apex, 0.0), policy)
+
+    def recorded(self, reader: Reader, release: Release) -> RouteObjects:
+        """The routes that the Release's record names, as they are now."""
+        names = [(record.namespace, record.name) for record in release.status.routes]
+        found = {(namespace, name): reader.find(self._kind, name, namespace) for namespace, name in names}
+        return {key: route for key, route in found.items() if route is not None}
+
+    def state(
+        self, reader: Reader, release: Release, policy: DeliveryPolicySpec, routes: RouteObjects, fence: str
+    ) -> RouteState:
         """What the mesh does now, and (before the first edit) what must be remembered to undo ours."""
         split = _split_of(release, 0.0)
         try:
             if not release.status.routes:
-                return RouteState(records=self._records(split, policy))
-            return self._observe(release, split, policy)
+                # Looked for where it is about to be recorded: a light release has no route at all.
+                light = release.spec.light
+                return RouteState(records=() if light else self._records(reader, split, policy))
+            return self._observe(release, split, policy, routes, fence)
         except InvalidSpec as problem:
             return RouteState(problem=str(problem))
 
-    def set_weight(self, release: Release, policy: DeliveryPolicySpec, weight: float) -> bool:
+    def set_weight(
+        self,
+        release: Release,
+        policy: DeliveryPolicySpec,
+        routes: RouteObjects,
+        weight: float,
+        fence: str,
+        owner: Object | None = None,
+    ) -> bool:
         """Gives the canary `weight` percent on every recorded route; True when something was written.
+
+        A route of our own goes with its `owner`, the Service of the stable pods: one that is created late, by a
+        request that was long on its way, finds it gone and is collected.
 
         Raises InvalidSpec, Conflict, NotFound (a route of the user's that is gone).
         """
         split, wrote = _split_of(release, weight), False
         for record in release.status.routes:
-            route = self._cluster.find(self._kind, record.name, record.namespace)
+            route = routes.get((record.namespace, record.name))
             if route is None:
-                wrote |= self._recreate(record, split)
+                wrote |= self._recreate(record, split, fence, owner)
                 continue
-            wrote |= self._split_one(route, split, policy)
+            wrote |= self._write(route, _fenced(self._planned(route, split, policy), fence))
         return wrote
 
-    def restore(self, release: Release) -> bool:
+    def fence(self, routes: RouteObjects, fence: str) -> bool:
+        """Makes this process the last writer of every route; True when something was written."""
+        wrote = [self._write(route, _fenced(route, fence)) for route in routes.values()]
+        return any(wrote)
+
+    def restore(self, release: Release, routes: RouteObjects) -> bool:
         """Gives every recorded route back as the user had it; True when something was written."""
         wrote = False
         for record in release.status.routes:
-            route = self._cluster.find(self._kind, record.name, record.namespace)
+            route = routes.get((record.namespace, record.name))
             if route is None:
                 continue
             if record.created and self._adapter.is_ours(route):
@@ -68,24 +104,31 @@ class Routes:
                 wrote = True
                 continue
             restored = self._adapter.restore(route, record.saved, _split_of(release, 0.0))
-            if restored != route:
-                self._cluster.replace(self._kind, restored)
-                wrote = True
+            wrote |= self._write(route, _unfenced(restored))
         return wrote
 
-    def _find(self, split: TrafficSplit, policy: DeliveryPolicySpec) -> list[Object]:
-        if not self._cluster.serves(self._kind):
+    def _planned(self, route: Object, split: TrafficSplit, policy: DeliveryPolicySpec) -> Object:
+        return _checked(lambda: self._adapter.plan(route, split, _selectors(split.namespace, policy)))
+
+    def _write(self, route: Object, planned: Object) -> bool:
+        if planned == route:
+            return False
+        self._cluster.replace(self._kind, planned)
+        return True
+
+    def _find(self, reader: Reader, split: TrafficSplit, policy: DeliveryPolicySpec) -> list[Object]:
+        if not reader.serves(self._kind):
             raise InvalidSpec(
                 f"Service {split.namespace}/{split.apex}: this cluster serves no {self._kind}; install Istio's CRDs"
             )
-        listed = self._cluster.list(self._kind).items
+        listed = reader.list(self._kind)
         selectors = _selectors(split.namespace, policy)
         return _checked(
             lambda: self._adapter.find(listed, split.namespace, split.apex, selectors, (split.stable, split.canary))
         )
 
-    def _records(self, split: TrafficSplit, policy: DeliveryPolicySpec) -> tuple[dict[str, Any], ...]:
-        found = self._find(split, policy)
+    def _records(self, reader: Reader, split: TrafficSplit, policy: DeliveryPolicySpec) -> tuple[dict[str, Any], ...]:
+        found = self._find(reader, split, policy)
         if not found:
             return (RouteRecord(name=split.apex, namespace=split.namespace, created=True).model_dump(),)
         selectors = _selectors(split.namespace, policy)
@@ -95,13 +138,15 @@ class Routes:
         saved = _checked(lambda: self._adapter.save(route, split, selectors))
         return RouteRecord(name=route["metadata"]["name"], namespace=route["metadata"]["namespace"], saved=saved)
 
-    def _observe(self, release: Release, split: TrafficSplit, policy: DeliveryPolicySpec) -> RouteState:
+    def _observe(
+        self, release: Release, split: TrafficSplit, policy: DeliveryPolicySpec, routes: RouteObjects, fence: str
+    ) -> RouteState:
         selectors = _selectors(release.namespace, policy)
         weights: list[float | None] = []
         missing = []
         records = []
         for record in release.status.routes:
-            route = self._cluster.find(self._kind, record.name, record.namespace)
+            route = routes.get((record.namespace, record.name))
             if route is None:  # one that is gone carries nothing and needs no restoring
                 records.append(record)
                 missing += [] if record.created else [f"{record.namespace}/{record.name}"]
@@ -113,7 +158,16 @@ class Routes:
                 weights.append(UNKNOWN_WEIGHT)
         problem = f"VirtualService {', '.join(missing)} is gone; put it back" if missing else None
         kept = tuple(record.model_dump() for record in records)
-        return RouteState(_common(weights), present=not missing, problem=problem, records=kept)
+        marks = [fence_of(route) for route in routes.values()]
+        return RouteState(
+            _common(weights),
+            present=not missing,
+            problem=problem,
+            records=kept,
+            fenced=all(mark == fence for mark in marks),
+            marked=any(mark is not None for mark in marks),
+            editor=", ".join(sorted({name for route in routes.values() for name in _other_writers(route)})),
+        )
 
     def _refreshed(
         self, record: RouteRecord, route: Object, split: TrafficSplit, selectors: Sequence[RouteSelector]
@@ -124,21 +178,18 @@ class Routes:
         saved = _checked(lambda: self._adapter.save(route, split, selectors, record.saved))
         return record.model_copy(update={"saved": saved})
 
-    def _split_one(self, route: Object, split: TrafficSplit, policy: DeliveryPolicySpec) -> bool:
-        planned = _checked(lambda: self._adapter.plan(route, split, _selectors(split.namespace, policy)))
-        if planned == route:
-            return False
-        self._cluster.replace(self._kind, planned)
-        return True
-
-    def _recreate(self, record: RouteRecord, split: TrafficSplit) -> bool:
+    def _recreate(self, record: RouteRecord, split: TrafficSplit, fence: str, owner: Object | None) -> bool:
         if not record.created:
             if split.canary_weight == 0:
                 return False  # a route that is gone carries no canary traffic
             raise NotFound(f"VirtualService {record.namespace}/{record.name} is gone; put it back")
         _, _, version = self._cluster.api_version(self._kind).partition("/")
         route = self._adapter.create(split, ownership_labels(split.apex), version)
-        self._cluster.create(self._kind, route)
+        if owner is not None:
+            meta = owner["metadata"]
+            reference = {"apiVersion": "v1", "kind": "Service", "name": meta["name"], "uid": meta["uid"]}
+            route["metadata"]["ownerReferences"] = [reference]
+        self._cluster.create(self._kind, _fenced(route, fence))
         return True
 
     def _delete(self, route: Object) -> None:
@@ -150,6 +201,39 @@ class Routes:
             uid=meta["uid"],
             resource_version=meta["resourceVersion"],
         )
+
+
+def fence_of(route: Object) -> str | None:
+    """Which controller process wrote the route last, None where it carries nothing of ours."""
+    mark = (route["metadata"].get("annotations") or {}).get(FENCE)
+    return None if mark is None else str(mark)
+
+
+def _fenced(route: Object, fence: str) -> Object:
+    meta = route["metadata"]
+    return {**route, "metadata": {**meta, "annotations": {**(meta.get("annotations") or {}), FENCE: fence}}}
+
+
+def _unfenced(route: Object) -> Object:
+    meta = dict(route["metadata"])
+    if FENCE not in (meta.get("annotations") or {}):
+        return route
+    kept = {key: value for key, value in meta["annotations"].items() if key != FENCE}
+    if kept:
+        meta["annotations"] = kept
+    else:
+        del meta["annotations"]
+    return {**route, "metadata": meta}
+
+
+def _other_writers(route: Object) -> set[str]:
+    """The managers that the API server recorded for the route's rules, other than ourselves."""
+    rules = {"f:http", "f:tls", "f:tcp"}
+    return {
+        str(entry.get("manager", "")).partition("/")[0]
+        for entry in route["metadata"].get("managedFields") or ()
+        if entry.get("manager") != MANAGER and rules & set((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    }
 
 
 def _common(weights: Sequence[float | None]) -> float | None:

@@ -82,6 +82,9 @@ class Canary(Spec):
         default=600.0, gt=0, description="a canary that is not ready by then is rolled back; counted anew at each step"
     )
     drain: Duration = Field(default=10.0, description="between the last traffic and the canary's deletion")
+    stable_floor: int = Field(
+        default=1, ge=0, description="with fewer ready stable pods than this the release holds: no step is left"
+    )
 
 
 class Strategy(Spec):
@@ -168,6 +171,7 @@ class DeliveryPolicySpec(Spec):
     strategy: Strategy = Strategy()
     analysis: Analysis = Analysis()
     on_rollback: Literal["keepPending", "restoreTemplate"] = "keepPending"
+    revision_history_limit: int = Field(default=10, ge=1, description="finished Releases to keep for each Deployment")
 
     @property
     def weights(self) -> tuple[float, ...]:

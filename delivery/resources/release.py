@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from pydantic.alias_generators import to_camel
 
 from delivery.clock import from_rfc3339, to_rfc3339
+from delivery.resources.annotations import FINALIZER
 
 Time = Annotated[
     float,
@@ -95,6 +96,7 @@ class ReleaseSpec(Record):
     policy: dict[str, Any] = Field(description="the policy as it was when the Release began")
     release_id: str
     attempt: int = Field(default=1, ge=1)
+    light: bool = Field(default=False, description="the containers are those of stable: nothing to judge")
     intents: tuple[Intent, ...] = ()
 
 
@@ -106,6 +108,7 @@ class Traffic(Record):
     max_weight: float = 0.0
     first_weight_at: Time | None = None
     zero_weight_at: Time | None = None
+    corrections: tuple[Time, ...] = Field(default=(), description="when an outside edit of the split was put right")
 
 
 class RouteRecord(Record):
@@ -138,6 +141,15 @@ class AnalysisRecord(Record):
     quality: tuple[str, ...] = Field(default=(), description="what the data leave doubtful, most serious first")
     course: tuple[EvidencePoint, ...] = Field(default=(), description="the evidence over time, at most 64 points")
     queries: tuple[str, ...] = ()
+
+
+class Deferred(Record):
+    """A template that came while an approved one was rolling out: set again, as pending, once that is done."""
+
+    template: dict[str, Any]
+    template_hash: str
+    put_back: int = Field(default=0, description="how often the approved template was put back")
+    open: bool = Field(default=False, description="not put back yet")
 
 
 class Evidence(Record):
@@ -184,6 +196,7 @@ class ReleaseStatus(Record):
     evidence: Evidence | None = Field(default=None, description="the newest look")
     decisions: tuple[Evidence, ...] = Field(default=(), description="the look behind each decision")
     canary_losses: int = 0
+    deferred: Deferred | None = None
     intents_done: int = 0
     history: tuple[Transition, ...] = ()
     started_at: Time | None = None
@@ -197,6 +210,8 @@ class Release(Record):
     namespace: str
     uid: str = ""
     resource_version: str = ""
+    finalizers: tuple[str, ...] = ()
+    deleting: bool = False
     spec: ReleaseSpec
     status: ReleaseStatus = ReleaseStatus()
 
@@ -207,6 +222,11 @@ class Release(Record):
     @property
     def active(self) -> bool:
         return not self.status.phase.final
+
+    @property
+    def held(self) -> bool:
+        """Whether the API server keeps the object until Headgate lets it go."""
+        return FINALIZER in self.finalizers
 
     @property
     def canary_name(self) -> str:
@@ -227,6 +247,8 @@ def release_from_object(obj: dict[str, Any]) -> Release:
         namespace=meta["namespace"],
         uid=meta.get("uid", ""),
         resource_version=meta.get("resourceVersion", ""),
+        finalizers=tuple(meta.get("finalizers") or ()),
+        deleting="deletionTimestamp" in meta,
         spec=ReleaseSpec.model_validate(obj["spec"]),
         status=ReleaseStatus.model_validate(obj.get("status") or {}),
     )

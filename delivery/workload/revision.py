@@ -11,10 +11,12 @@ from typing import Any
 from delivery.decision.snapshot import StableSet, Workload
 from delivery.resources.annotations import POD_TEMPLATE_HASH, RELEASE_ID
 from delivery.resources.release import Phase, Release, Stage
+from delivery.workload.adoption import paused_by_us
 
 Object = Mapping[str, Any]
 HASH_LENGTH = 10
 _MEANT_WHEN_EMPTY = {"labelSelector", "namespaceSelector"}  # {} selects everything there, absent nothing
+_KNOWN = "known"  # instead of the template, in what is kept of a ReplicaSet
 _AFTER_ROLL_OUT = {Stage.SETTLE, Stage.SHIFT_BACK, Stage.RESTORE_ROUTE, Stage.REMOVE_CANARY, Stage.REMOVE_BACK_ENDS}
 
 
@@ -50,7 +52,21 @@ def workload_from(deployment: Object) -> Workload:
         stuck=_stuck(deployment),
         strategy=(spec.get("strategy") or {}).get("type", "RollingUpdate"),
         release_id=(meta.get("annotations") or {}).get(RELEASE_ID),
+        paused_by_us=paused_by_us(deployment),
     )
+
+
+def slim_replica_set(replica_set: Object) -> dict[str, Any]:
+    """What a glance needs of a ReplicaSet: whose it is, its counts, and its template's identity in place of it."""
+    meta, status = replica_set["metadata"], replica_set.get("status") or {}
+    kept = ("name", "namespace", "uid", "resourceVersion", "labels", "ownerReferences")
+    stable = _stable_from(replica_set)
+    return {
+        "metadata": {key: meta[key] for key in kept if key in meta},
+        "spec": {"replicas": int(replica_set["spec"].get("replicas", 1))},
+        "status": {"readyReplicas": int(status.get("readyReplicas", 0))},
+        _KNOWN: (stable.template_hash, stable.pod_template_hash, stable.images),
+    }
 
 
 def owned_by(objects: Iterable[Object], uid: str) -> list[Object]:
@@ -85,6 +101,11 @@ def stable_set(replica_sets: Iterable[Object], workload: Workload, release: Rele
 
 
 def _stable_from(replica_set: Object) -> StableSet:
+    replicas = int(replica_set["spec"].get("replicas", 1))
+    ready = int((replica_set.get("status") or {}).get("readyReplicas", 0))
+    if _KNOWN in replica_set:
+        name, pod_hash, images = replica_set[_KNOWN]
+        return StableSet(name, pod_hash, images, replicas, ready)
     template = replica_set["spec"]["template"]
     bare = deepcopy(dict(template))
     labels = bare.get("metadata", {}).get("labels", {})
@@ -93,8 +114,8 @@ def _stable_from(replica_set: Object) -> StableSet:
         template_hash=template_hash(template),
         pod_template_hash=pod_hash,
         images=images_of(template),
-        replicas=int(replica_set["spec"].get("replicas", 1)),
-        ready=int((replica_set.get("status") or {}).get("readyReplicas", 0)),
+        replicas=replicas,
+        ready=ready,
         template=bare,
     )
 

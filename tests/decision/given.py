@@ -32,6 +32,7 @@ from delivery.resources.release import (
 )
 
 NOW = 1_700_000_000.0
+RELEASE = "web-bbbbbbbbbb"
 STABLE, CANARY, THIRD = "aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc"
 TEMPLATES: dict[str, dict[str, Any]] = {
     STABLE: {"spec": {"containers": [{"name": "web", "image": "web:1"}]}},
@@ -95,7 +96,7 @@ def release(
     weight: float | None = 5.0,
     intents: Sequence[Intent] = (),
     spec: dict[str, Any] | None = None,
-    name: str = "web-bbbbbbbbbb",
+    name: str = RELEASE,
     attempt: int = 1,
     **status: Any,
 ) -> Release:
@@ -135,7 +136,7 @@ def snapshot(active: Release | None, **changes: Any) -> Snapshot:
         opted_in=True,
         configuration=Configuration("standard", parsed(), "web"),
         stable=stable_set(),
-        canary=CanaryState(exists=True, template_hash=CANARY, replicas=1, ready=1, pods=1),
+        canary=CanaryState(exists=True, of_release=RELEASE, replicas=1, ready=1, pods=1),
         back_ends=BackEnds(exist=True, partly=True, stable_hash=f"pod-{STABLE}", stable_ready=4),
         route=RouteState(weight=weight),
         release=active,

@@ -27,7 +27,7 @@ def finished(phase: Phase, **fields: Any) -> Release:
     "changes",
     [
         {"workload": None},
-        {"opted_in": False},
+        {"opted_in": False, "workload": workload(paused_by_us=False)},
         {"workload": workload(STABLE)},
         {"workload": workload(STABLE, paused=False, rolled_out=False)},
         {"stable": None},
@@ -70,8 +70,8 @@ def test_a_release_id_from_the_pipeline_is_kept() -> None:
         ({"workload": workload(strategy="Recreate")}, "UnsupportedStrategy", "Deployment shop/web: spec.strategy.type"),
         ({"workload": workload(name="web.v1")}, "UnsuitableName", "Deployment shop/web.v1: metadata.name"),
         ({"workload": workload(name="w" * 57)}, "UnsuitableName", "at most 56"),
-        ({"stable": stable_set(ready=0)}, "NoStablePods", "Deployment shop/web: no stable pod"),
-        ({"stable": stable_set(replicas=0, ready=0)}, "NoStablePods", "scale it up"),
+        ({"stable": stable_set(ready=0)}, "NoStablePods", "Deployment shop/web: a new template waits"),
+        ({"stable": stable_set(replicas=0, ready=0)}, "NoStablePods", "scale the Deployment up"),
     ],
 )
 @pytest.mark.parametrize("paused", [True, False])

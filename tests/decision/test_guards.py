@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from delivery.decision.actions import Announce, SetWeight
-from delivery.decision.guards import GUARDS, aborted, deployment_deleted, template_replaced, unpaused_by_hand
+from delivery.decision.guards import (
+    GUARDS,
+    aborted,
+    asked_too_late,
+    deployment_deleted,
+    opted_out,
+    release_deleted,
+    scaled_to_zero,
+    template_replaced,
+    unpaused_by_hand,
+)
+from delivery.resources.annotations import FINALIZER
 from delivery.resources.release import Intent, Phase, Stage
 from tests.decision.given import STABLE, THIRD, decided, kinds, only, recorded, release, workload
 
@@ -64,7 +75,16 @@ def test_a_deleted_deployment_ends_a_promotion_too() -> None:
 
 
 def test_the_guards_are_asked_in_this_order() -> None:
-    assert list(GUARDS) == [deployment_deleted, unpaused_by_hand, template_replaced, aborted]
+    assert list(GUARDS) == [
+        deployment_deleted,
+        release_deleted,
+        unpaused_by_hand,
+        template_replaced,
+        opted_out,
+        scaled_to_zero,
+        aborted,
+        asked_too_late,
+    ]
     everything = workload(THIRD, paused=False)
     assert recorded(decided(release(intents=[ABORT]), workload=None)).outcome is Phase.FAILED
     assert recorded(decided(release(intents=[ABORT]), workload=everything)).outcome is Phase.BYPASSED
@@ -91,3 +111,29 @@ def test_a_replaced_template_is_told_from_the_stable_one_put_back() -> None:
     assert newer.message == "a newer template came (web:3)"
     assert not newer.warning
     assert only(decided(release(), workload=workload(STABLE)), Announce).message == "the stable template was put back"
+
+
+def test_a_release_that_is_deleted_withdraws_its_canary_before_it_is_let_go() -> None:
+    going = release().model_copy(update={"deleting": True, "finalizers": (FINALIZER,)})
+    decision = decided(going)
+    assert (recorded(decision).phase, recorded(decision).reason) == (Phase.ROLLING_BACK, "ReleaseDeleted")
+    assert decision.actions[0] == SetWeight(0.0, "ReleaseDeleted")
+
+
+def test_taking_the_annotation_off_withdraws_the_canary() -> None:
+    status = recorded(decided(release(), opted_in=False))
+    assert (status.phase, status.reason, status.outcome) == (Phase.ROLLING_BACK, "OptedOut", Phase.ROLLED_BACK)
+    rolls_out = release(Phase.PROMOTING, Stage.ROLL_OUT, weight=100.0)
+    assert recorded(decided(rolls_out, opted_in=False)).phase is Phase.PROMOTING
+
+
+def test_scaling_to_nothing_ends_the_comparison_and_the_template_waits() -> None:
+    status = recorded(decided(release(), workload=workload(replicas=0)))
+    assert (status.reason, status.outcome) == ("ScaledToZero", Phase.SUPERSEDED)
+
+
+def test_a_wish_that_comes_too_late_is_refused_in_words() -> None:
+    decision = decided(release(Phase.PROMOTING, Stage.ROLL_OUT, weight=100.0, intents=[ABORT]))
+    assert recorded(decision).intents_done == 1
+    assert recorded(decision).phase is Phase.PROMOTING
+    assert "too late" in only(decision, Announce).message

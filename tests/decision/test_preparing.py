@@ -10,8 +10,8 @@ from delivery.decision.actions import EnsureBackEnds, EnsureCanary, SetWeight
 from delivery.decision.snapshot import BackEnds, CanaryState, RouteState
 from delivery.resources.release import Phase, Release, Stage
 from tests.decision.given import (
-    CANARY,
     NOW,
+    RELEASE,
     ROUTE,
     STABLE,
     decided,
@@ -103,14 +103,14 @@ def test_the_canary_gets_the_first_steps_pods() -> None:
 
 
 def test_a_canary_of_another_template_is_not_taken_for_this_one() -> None:
-    left_over = CanaryState(exists=True, template_hash=STABLE, replicas=1, ready=1, pods=1)
+    left_over = CanaryState(exists=True, of_release="web-earlier", replicas=1, ready=1, pods=1)
     decision = decided(preparing(Stage.CANARY), canary=left_over)
     assert kinds(decision) == ["EnsureCanary"]
     assert recorded(decision).phase is Phase.PREPARING
 
 
 def test_shifting_begins_when_every_canary_pod_is_ready() -> None:
-    waiting = CanaryState(exists=True, template_hash=CANARY, replicas=1, ready=0, pods=1)
+    waiting = CanaryState(exists=True, of_release=RELEASE, replicas=1, ready=0, pods=1)
     assert recorded(decided(preparing(Stage.CANARY), canary=waiting)).phase is Phase.PREPARING
     decision = decided(preparing(Stage.CANARY))
     assert recorded(decision).phase is Phase.SHIFTING
@@ -129,7 +129,7 @@ def test_a_split_that_somebody_undid_is_made_again_while_the_canary_starts() -> 
         (Stage.BACK_ENDS, {"back_ends": BackEnds(True, True, (), f"pod-{STABLE}", 0)}, "StableNotReady"),
         (Stage.ROUTE, {"route": RouteState()}, "RouteNotFollowed"),
         (Stage.CANARY, {"route": RouteState()}, "RouteNotFollowed"),
-        (Stage.CANARY, {"canary": CanaryState(True, True, CANARY, 1, 0, 1)}, "CanaryNotReady"),
+        (Stage.CANARY, {"canary": CanaryState(True, True, RELEASE, 1, 0, 1)}, "CanaryNotReady"),
     ],
 )
 def test_no_stage_waits_longer_than_the_ready_deadline(stage: Stage, seen: dict[str, Any], reason: str) -> None:

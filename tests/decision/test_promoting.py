@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from delivery.decision.actions import EnsureBackEnds, EnsureCanary, PauseDeployment, SetWeight
+from delivery.decision.actions import Announce, EnsureBackEnds, EnsureCanary, PauseDeployment, SetWeight
 from delivery.decision.snapshot import BackEnds, CanaryState, RouteState
-from delivery.resources.release import Phase, Release, Stage
+from delivery.resources.release import Intent, Phase, Release, Stage
 from tests.decision.given import (
     CANARY,
     NOW,
+    RELEASE,
     STABLE,
     THIRD,
     decided,
@@ -25,8 +26,8 @@ from tests.decision.given import (
     workload,
 )
 
-FOUR = CanaryState(exists=True, template_hash=CANARY, replicas=4, ready=4, pods=4)
-LOST = CanaryState(exists=True, template_hash=CANARY, replicas=4, ready=0, pods=4)
+FOUR = CanaryState(exists=True, of_release=RELEASE, replicas=4, ready=4, pods=4)
+LOST = CanaryState(exists=True, of_release=RELEASE, replicas=4, ready=0, pods=4)
 DONE = workload(rolled_out=True)
 NEW = stable_set(CANARY)
 NEW_NAME = BackEnds(exist=True, partly=True, stable_hash=f"pod-{CANARY}", stable_ready=4)
@@ -132,10 +133,25 @@ def test_a_rollout_kubernetes_gave_up_on_keeps_traffic_on_the_canary() -> None:
 @pytest.mark.parametrize("template", [THIRD, STABLE])
 def test_a_template_edited_during_the_rollout_is_stopped_at_once(stage: Stage, template: str) -> None:
     decision = decided(promoting(stage), canary=FOUR, workload=workload(template, paused=False))
-    assert (recorded(decision).phase, recorded(decision).reason) == (Phase.STALLED, "TemplateChanged")
+    assert (recorded(decision).phase, recorded(decision).stage) == (Phase.PROMOTING, Stage.ROLL_OUT)
     assert only(decision, PauseDeployment).paused
     later = decided(release(Phase.STALLED, weight=100.0), canary=FOUR, workload=workload(template, paused=False))
     assert only(later, PauseDeployment).paused
+
+
+@pytest.mark.parametrize("verb", ["retry", "resume", "approve"])
+def test_a_person_can_have_a_stalled_rollout_tried_again(verb: Any) -> None:
+    stalled = release(Phase.STALLED, weight=100.0, intents=[Intent(verb=verb, by="ann")])
+    decision = decided(stalled, canary=FOUR, workload=workload(paused=False, stuck=True))
+    assert (recorded(decision).phase, recorded(decision).stage) == (Phase.PROMOTING, Stage.ROLL_OUT)
+    assert recorded(decision).intents_done == 1
+
+
+def test_a_stalled_rollout_cannot_be_aborted_any_more() -> None:
+    stalled = release(Phase.STALLED, weight=100.0, intents=[Intent(verb="abort")])
+    decision = decided(stalled, canary=FOUR, workload=workload(paused=False, stuck=True))
+    assert recorded(decision).phase is Phase.STALLED
+    assert "too late" in only(decision, Announce).message
 
 
 @pytest.mark.parametrize(
@@ -150,7 +166,7 @@ def test_while_stable_pods_are_replaced_somebody_always_serves(phase: Phase, sta
     record = release(phase, stage, weight=100.0, step=1)
     drifted = decided(record, canary=FOUR, workload=own, stable=NEW, route=RouteState(weight=50.0))
     assert only(drifted, SetWeight).weight == 100
-    small = CanaryState(exists=True, template_hash=CANARY, replicas=2, ready=2, pods=2)
+    small = CanaryState(exists=True, of_release=RELEASE, replicas=2, ready=2, pods=2)
     assert only(decided(record, canary=small, workload=own, stable=NEW), EnsureCanary).replicas == 4
     lost = decided(record, canary=LOST, workload=own, stable=NEW)
     assert kinds(lost) == ["RestoreRoute", "Announce"]

@@ -19,6 +19,7 @@ from tests.decision.given import (
     CANARY,
     NOW,
     POLICY,
+    RELEASE,
     ROUTE,
     STABLE,
     THIRD,
@@ -70,7 +71,13 @@ def snapshots(draw: st.DrawFn, phase: Phase, stage: Stage) -> Snapshot:
         strategy=st.sampled_from(["RollingUpdate", "Recreate"]),
     )  # fmt: skip
     canary = st.builds(
-        CanaryState, exists=flag, ours=flag, template_hash=hashes, replicas=COUNTS, ready=COUNTS, pods=COUNTS
+        CanaryState,
+        exists=flag,
+        ours=flag,
+        of_release=st.sampled_from(["", RELEASE]),
+        replicas=COUNTS,
+        ready=COUNTS,
+        pods=COUNTS,
     )
     back_ends = st.builds(
         BackEnds, exist=flag, partly=flag, foreign=st.sampled_from([(), ("web-canary",)]),
@@ -81,6 +88,8 @@ def snapshots(draw: st.DrawFn, phase: Phase, stage: Stage) -> Snapshot:
         weight=WEIGHTS | st.just(float("inf")),
         problem=st.none() | st.just("VirtualService shop/web is gone; put it back"),
         records=st.sampled_from([(), (ROUTE.model_dump(),)]),
+        fenced=flag,
+        marked=flag,
     )
     return Snapshot(
         workload=draw(own),

@@ -10,9 +10,9 @@ from delivery.decision.actions import Announce, EnsureCanary, SetWeight
 from delivery.decision.snapshot import CanaryState, RouteState
 from delivery.resources.release import AnalysisRecord, Intent, Phase, Stage, Traffic
 from tests.decision.given import (
-    CANARY,
     NOW,
     POLICY,
+    RELEASE,
     decided,
     kinds,
     look,
@@ -31,7 +31,7 @@ SILENT = AnalysisRecord(started_at=NOW - 100, last_data_at=NOW - 31)
 
 
 def canary(replicas: int, ready: int) -> CanaryState:
-    return CanaryState(exists=True, template_hash=CANARY, replicas=replicas, ready=ready, pods=replicas)
+    return CanaryState(exists=True, of_release=RELEASE, replicas=replicas, ready=ready, pods=replicas)
 
 
 def advanced(**fields: Any) -> Any:

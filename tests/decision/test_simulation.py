@@ -10,7 +10,7 @@ import pytest
 from delivery.resources.release import Intent, Phase, Stage
 from delivery.workload.revision import template_hash
 from tests.decision.given import POLICY, policy
-from tests.decision.world import World, live, template
+from tests.decision.world import World, live, restarted, template
 
 Scenario = Callable[[], World]
 Event = tuple[Callable[[World], bool], Callable[[World], None]]
@@ -119,10 +119,25 @@ SCENARIOS: dict[str, tuple[Scenario, list[Phase]]] = {
         [Phase.SUCCEEDED],
     ),
     "canary lost while promoting": (lambda: released((when(PROMOTING, Stage.ROLL_OUT), lose_pods)), [Phase.SUCCEEDED]),
-    "template edited while promoting, then put back": (
-        lambda: released((when(PROMOTING, Stage.ROLL_OUT), push(3)), (when(Phase.STALLED), push(2))),
+    "template edited while promoting": (
+        lambda: released((when(PROMOTING, Stage.ROLL_OUT), push(3))),
+        [Phase.SUCCEEDED, Phase.SUCCEEDED],
+    ),
+    "template edited after the rollout": (
+        lambda: released((when(PROMOTING, Stage.REMOVE_CANARY), push(3))),
+        [Phase.SUCCEEDED, Phase.SUCCEEDED],
+    ),
+    "former template put back while promoting": (
+        lambda: released((when(PROMOTING, Stage.ROLL_OUT), push(1))),
+        [Phase.SUCCEEDED, Phase.SUCCEEDED],
+    ),
+    "opted out while shifting": (lambda: released((when(SHIFTING), change(opted_in=False))), [Phase.ROLLED_BACK]),
+    "scaled to zero": (lambda: released((when(SHIFTING), change(replicas=0))), [Phase.SUPERSEDED]),
+    "Services deleted while shifting": (
+        lambda: released((when(SHIFTING, step=1), change(pinned=None))),
         [Phase.SUCCEEDED],
     ),
+    "only an annotation": (lambda: World(policy(), template=restarted(1)), [Phase.SUCCEEDED]),
     "the route reverted to half by somebody": (
         lambda: released((when(PROMOTING, Stage.ROLL_OUT), change(weight=50.0))),
         [Phase.SUCCEEDED],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -34,9 +35,19 @@ class Crash(Exception):
     """The controller died here; the next pass is another process's."""
 
 
-@cache
 def hash_of(version: int) -> str:
-    return template_hash(template(version))
+    return named(json.dumps(template(version)))
+
+
+@cache
+def named(text: str) -> str:
+    return template_hash(json.loads(text))
+
+
+def restarted(version: int) -> dict[str, Any]:
+    """As `kubectl rollout restart` leaves a template."""
+    made = template(version)
+    return {**made, "metadata": {**made["metadata"], "annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}
 
 
 def template(version: int) -> dict[str, Any]:
@@ -77,9 +88,12 @@ class World:
     now: float = NOW
     exists: bool = True
     paused: bool = True
+    opted_in: bool = True
+    replicas: int = 4
     template: dict[str, Any] = field(default_factory=lambda: template(1))
     sets: dict[str, Pods] = field(default_factory=lambda: {hash_of(1): Pods(template(1), 4, 4.0)})
     canary: Pods | None = None
+    canary_of: str = ""
     leaving_until: float = 0.0
     pinned: str | None = None
     weight: float | None = None
@@ -107,7 +121,7 @@ class World:
         own = self._workload() if self.exists else None
         return Snapshot(
             workload=own,
-            opted_in=self.exists,
+            opted_in=self.exists and self.opted_in,
             configuration=Configuration("standard", parse_policy(self.policy, "policy"), "web") if not active else NONE,
             stable=self._stable(own, active) if own else None,
             canary=self._canary(),
@@ -138,13 +152,13 @@ class World:
         done = running is not None and running.up == 4 and all(p.up == 0 for k, p in self.sets.items() if k != name)
         images = (self.template["spec"]["containers"][0]["image"],)
         return Workload(
-            "web", "shop", "uid-web", "1", self.template, name, images, 4, self.paused,
+            "web", "shop", "uid-web", "1", self.template, name, images, self.replicas, self.paused,
             rolled_out=done, stuck=not self.rollout_moves and not self.paused,
             strategy="RollingUpdate", release_id=None,
         )  # fmt: skip
 
     def _pending(self) -> str:
-        return hash_of(version_of(self.template))
+        return named(json.dumps(self.template))
 
     def _stable(self, own: Workload, active: Release | None) -> StableSet | None:
         at = (active.status.phase, active.status.stage, active.spec.stable, active.spec.canary) if active else None
@@ -161,7 +175,8 @@ class World:
                     "template": {
                         **pods.template,
                         "metadata": {
-                            "labels": {**pods.template["metadata"]["labels"], "pod-template-hash": f"p{name}"}
+                            **pods.template["metadata"],
+                            "labels": {**pods.template["metadata"]["labels"], "pod-template-hash": f"p{name}"},
                         },
                     },
                 },
@@ -176,7 +191,7 @@ class World:
         if self.canary is None:
             return CanaryState(pods=leaving)
         pods = self.canary
-        return CanaryState(True, True, hash_of(version_of(pods.template)), pods.wanted, pods.up, pods.wanted + leaving)
+        return CanaryState(True, True, self.canary_of, pods.wanted, pods.up, pods.wanted + leaving)
 
     def _back_ends(self) -> BackEnds:
         if self.pinned is None:
@@ -223,8 +238,7 @@ class World:
                 self.pinned = stable_hash
             case do.EnsureCanary(replicas):
                 assert active is not None
-                up = self.canary.ready if self.canary else 0.0
-                self.canary = Pods(active.spec.template, replicas, min(up, replicas))
+                self._ensure_canary(active, replicas)
             case do.SetWeight(weight):
                 self.weight = weight
                 self.weights_seen.append(weight)
@@ -235,6 +249,14 @@ class World:
                     self.canary, self.leaving_until = None, self.now + 1.0
             case do.RemoveBackEnds():
                 self.pinned = None
+
+    def _ensure_canary(self, active: Release, replicas: int) -> None:
+        if self.canary is None:
+            self.canary, self.canary_of = Pods(active.spec.template, 0), active.name
+        elif self.canary_of != active.name:
+            self.canary = None
+        else:
+            self.canary = Pods(active.spec.template, replicas, min(self.canary.ready, replicas))
 
     # What the cluster does
 

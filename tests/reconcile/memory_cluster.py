@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from delivery.cluster.client import Cluster, Listing
 from delivery.cluster.kinds import Kind
+from delivery.cluster.reader import Live
 from delivery.errors import AlreadyExists, Conflict, HeadgateError, NotFound
 
 Object = dict[str, Any]
@@ -30,6 +31,11 @@ class MemoryCluster:
     def client(self) -> Cluster:
         """As what its users take."""
         return cast("Cluster", self)
+
+    @property
+    def reader(self) -> Live:
+        """As what its readers take."""
+        return Live(self.client)
 
     def put(self, kind: Kind, obj: Mapping[str, Any]) -> Object:
         """What a user does; not recorded."""
@@ -55,8 +61,10 @@ class MemoryCluster:
             raise NotFound(f"{kind} {name}")
         return found
 
-    def list(self, kind: Kind, namespace: str | None = None) -> Listing:
+    def list(self, kind: Kind, namespace: str | None = None, *, labels: Mapping[str, str] | None = None) -> Listing:
         found = [o for (k, ns, _), o in self.objects.items() if k == kind.name and namespace in (None, ns)]
+        wanted = (labels or {}).items()
+        found = [each for each in found if wanted <= (each["metadata"].get("labels") or {}).items()]
         return Listing(deepcopy(found), "0")
 
     def create(self, kind: Kind, obj: Mapping[str, Any]) -> Object:

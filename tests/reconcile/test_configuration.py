@@ -46,28 +46,28 @@ def policy(name: str, steps: list[float], namespace: str | None = "shop") -> dic
 def test_the_namespaces_own_policy_comes_before_the_clusters() -> None:
     cluster = MemoryCluster()
     cluster.put(CLUSTER_DELIVERY_POLICY, policy("standard", [10], None))
-    assert find_policy(cluster.client, deployment()).weights == (10,)
+    assert find_policy(cluster.reader, deployment()).weights == (10,)
     cluster.put(DELIVERY_POLICY, policy("standard", [20]))
-    assert find_policy(cluster.client, deployment()).weights == (20,)
+    assert find_policy(cluster.reader, deployment()).weights == (20,)
 
 
 def test_a_policy_of_another_namespace_does_not_count() -> None:
     cluster = MemoryCluster()
     cluster.put(DELIVERY_POLICY, policy("standard", [20], "bank"))
     with pytest.raises(InvalidSpec, match="neither a DeliveryPolicy of that name in namespace shop"):
-        find_policy(cluster.client, deployment())
+        find_policy(cluster.reader, deployment())
 
 
 def test_an_empty_annotation_is_told() -> None:
     with pytest.raises(InvalidSpec, match=r"annotation headgate[.]dev/policy names ''"):
-        find_policy(MemoryCluster().client, deployment(policy=""))
+        find_policy(MemoryCluster().reader, deployment(policy=""))
 
 
 def test_a_mistake_in_a_cluster_policy_names_the_cluster_policy() -> None:
     cluster = MemoryCluster()
     cluster.put(CLUSTER_DELIVERY_POLICY, {"metadata": {"name": "standard"}, "spec": {"mash": {}}})
     with pytest.raises(InvalidSpec, match=r"^ClusterDeliveryPolicy standard: spec\.mash: unknown field"):
-        find_policy(cluster.client, deployment())
+        find_policy(cluster.reader, deployment())
 
 
 def test_the_only_service_whose_selector_holds_is_the_one() -> None:
@@ -79,19 +79,19 @@ def test_the_only_service_whose_selector_holds_is_the_one() -> None:
         service("web-stable", labels=ownership_labels("web"), app="web"),
         service("narrower", app="web", tier="back"),
     )
-    assert find_service(cluster.client, deployment())["metadata"]["name"] == "web"
+    assert find_service(cluster.reader, deployment())["metadata"]["name"] == "web"
 
 
 def test_the_annotation_decides_between_several() -> None:
     cluster = with_services(service("web", app="web"), service("front", tier="front"))
     with pytest.raises(InvalidSpec, match=r"2 Services select its pods \(front, web\)"):
-        find_service(cluster.client, deployment())
-    assert find_service(cluster.client, deployment(service="front"))["metadata"]["name"] == "front"
+        find_service(cluster.reader, deployment())
+    assert find_service(cluster.reader, deployment(service="front"))["metadata"]["name"] == "front"
 
 
 def test_pods_without_labels_have_no_service() -> None:
     with pytest.raises(InvalidSpec, match="no Service in namespace shop selects its pods"):
-        find_service(with_services(service("web", app="web")).client, deployment(labels={}))
+        find_service(with_services(service("web", app="web")).reader, deployment(labels={}))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_problem_comes_with_what_it_is_about(cluster: MemoryCluster, reason: s
     if reason != "InvalidPolicy":
         cluster.put(DELIVERY_POLICY, policy("standard", [20]))
     cluster.unserved = {"VirtualService"}
-    found = configuration_of(cluster.client, Routes(cluster.client, IstioRoutes()), deployment())
+    found = configuration_of(cluster.reader, Routes(cluster.client, IstioRoutes()), deployment())
     assert found.problem_reason == reason
     assert found.problem is not None
     assert found.policy is None
@@ -115,5 +115,5 @@ def test_a_problem_comes_with_what_it_is_about(cluster: MemoryCluster, reason: s
 def test_a_sound_configuration_names_policy_and_service() -> None:
     cluster = with_services(service("web", app="web"))
     cluster.put(DELIVERY_POLICY, policy("standard", [20]))
-    found = configuration_of(cluster.client, Routes(cluster.client, IstioRoutes()), deployment())
+    found = configuration_of(cluster.reader, Routes(cluster.client, IstioRoutes()), deployment())
     assert (found.problem, found.policy_name, found.service) == (None, "standard", "web")

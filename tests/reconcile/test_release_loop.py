@@ -183,5 +183,5 @@ def test_the_judged_versions_size_follows_its_share(own_rig: Rig) -> None:
         return bool(own_rig.releases() and own_rig.release().status.phase.final)
 
     eventually(ended)
-    assert sizes == [1, 2, 4]
+    assert [size for size in sizes if size] == [1, 2, 4]
     assert all(later > earlier for earlier, later in pairwise(sizes))

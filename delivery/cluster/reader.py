@@ -1,0 +1,97 @@
+"""Where a pass reads: the informers' memory for a glance, the API server where something is to be done."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from delivery.cluster.client import Cluster, Object
+from delivery.cluster.informer import Informer
+from delivery.cluster.kinds import Kind
+
+Labels = Mapping[str, str]
+Key = tuple[str, str | None, str]
+NO_LABELS: Labels = MappingProxyType({})
+BEHIND_AT_MOST_S = 60.0  # an informer that has not heard of a write by then has other troubles
+
+
+class Reader(Protocol):
+    """Objects by kind. What is returned is not to be changed."""
+
+    def find(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
+        """One object, or None."""
+
+    def list(self, kind: Kind, namespace: str | None = None, *, labels: Labels = NO_LABELS) -> list[Object]:
+        """All of a namespace (None: of all) that have these labels."""
+
+    def serves(self, kind: Kind) -> bool:
+        """Whether there is such a kind."""
+
+
+class Live:
+    """What holds now: the API server is asked."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def find(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
+        return self._cluster.find(kind, name, namespace)
+
+    def list(self, kind: Kind, namespace: str | None = None, *, labels: Labels = NO_LABELS) -> list[Object]:
+        return self._cluster.list(kind, namespace, labels=labels).items
+
+    def serves(self, kind: Kind) -> bool:
+        return self._cluster.serves(kind)
+
+
+class Memory:
+    """What was last heard of, and what this process wrote since; may be a moment behind everybody else."""
+
+    def __init__(self, informers: Iterable[tuple[Kind, Informer]]) -> None:
+        self._informers = dict(informers)
+        self._written: dict[Key, tuple[float, Object]] = {}
+        self._lock = threading.Lock()
+
+    def wrote(self, kind: Kind, obj: Object) -> None:
+        """Remembers what the server answered to a write, until the informer has heard of it."""
+        if kind not in self._informers:
+            return
+        meta, now = obj["metadata"], time.monotonic()
+        with self._lock:
+            self._written = {key: kept for key, kept in self._written.items() if now - kept[0] < BEHIND_AT_MOST_S}
+            self._written[kind.plural, meta.get("namespace"), meta["name"]] = (now, obj)
+
+    def find(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
+        return self._newest(kind, (namespace, name), self._informers[kind].get(name, namespace))
+
+    def list(self, kind: Kind, namespace: str | None = None, *, labels: Labels = NO_LABELS) -> list[Object]:
+        found = []
+        for obj in self._informers[kind].list(namespace):
+            if not labels or labels.items() <= (obj["metadata"].get("labels") or {}).items():
+                meta = obj["metadata"]
+                newest = self._newest(kind, (meta.get("namespace"), meta["name"]), obj)
+                found.append(obj if newest is None else newest)
+        return found
+
+    def serves(self, kind: Kind) -> bool:
+        return self._informers[kind].synced
+
+    def _newest(self, kind: Kind, name: tuple[str | None, str], heard: Object | None) -> Object | None:
+        key = (kind.plural, *name)
+        with self._lock:
+            if heard is None or key not in self._written:
+                return heard
+            _, written = self._written[key]
+            if version_of(written) > version_of(heard) and written["metadata"]["uid"] == heard["metadata"]["uid"]:
+                return written
+            del self._written[key]
+        return heard
+
+
+def version_of(obj: Object) -> int:
+    """The resourceVersion as a number: Kubernetes orders the versions of one kind."""
+    version = str(obj["metadata"].get("resourceVersion") or "0")
+    return int(version) if version.isdigit() else 0
