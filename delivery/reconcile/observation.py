@@ -73,17 +73,24 @@ class Observation:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            judged = {release.key: release for release in self._active() if is_judged(release)}
-            self._forget_others(judged)
-            if not judged:
-                self._stirred.wait()
-                self._stirred.clear()
-                continue
             try:
-                self._collect(judged)
+                looked = self.look()
             except Exception:  # the next look may go well, and no look at all would end every release
                 log.exception("look failed by a defect")
-            self._stopped.wait(LOOK_EVERY_S)
+                looked = True
+            if looked:
+                self._stopped.wait(LOOK_EVERY_S)
+            else:
+                self._stirred.wait()
+                self._stirred.clear()
+
+    def look(self) -> bool:
+        """Collects what is due for every judged Release, and wakes their passes; False where nothing is judged."""
+        judged = {release.key: release for release in self._active() if is_judged(release)}
+        self._forget_others(judged)
+        if judged:
+            self._collect(judged)
+        return bool(judged)
 
     def _collect(self, judged: dict[str, Release]) -> None:
         now = self._clock.now()

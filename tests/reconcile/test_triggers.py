@@ -54,11 +54,11 @@ def test_a_service_wakes_the_annotated_deployments_it_selects() -> None:
     assert triggers.from_service("front", "shop", service("front"), all_of_them) == []
 
 
-def test_a_service_that_is_gone_wakes_everybody_beside_it_but_one_of_ours_only_its_own() -> None:
+def test_a_service_that_is_gone_wakes_all_beside_it_but_one_of_ours_only_its_own() -> None:
     all_of_them = [app("web"), app("api"), app("web", namespace="bank")]
     assert triggers.from_service("front", "shop", None, all_of_them) == [("shop", "web"), ("shop", "api")]
     assert triggers.from_service("api-canary", "shop", None, all_of_them) == [("shop", "api")]
-    ours = service("api-canary", **{MANAGED_BY: "headgate", DEPLOYMENT: "api"})
+    ours = service("api-canary", "shop", {}, **{MANAGED_BY: "headgate", DEPLOYMENT: "api"})
     assert triggers.from_service("api-canary", "shop", ours, all_of_them) == [("shop", "api")]
 
 

@@ -1,0 +1,57 @@
+"""Requests in virtual time: what the route says becomes counters in an in-memory Prometheus, without any chance in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from delivery.clock import Clock
+from delivery.cluster.kinds import VIRTUAL_SERVICE
+from delivery.telemetry.memory import Counter, MemoryPrometheus
+from mesh_adapters.adapter import SplitDisagrees, TrafficSplit
+from mesh_adapters.istio.routes import IstioRoutes
+from tests.scenarios.store import StoreReader
+from tests.telemetry.istio_counters import requests
+
+SPLIT = TrafficSplit("shop", "web", "web-stable", "web-canary", 0)
+INSTANCE = "10.0.0.1:15090"
+BASE_FAILURES = 0.001
+
+
+@dataclass(slots=True)
+class Traffic:
+    """`failures` is the canary's failure rate, `rps` the requests a second of both versions."""
+
+    reader: StoreReader
+    clock: Clock
+    failures: float = BASE_FAILURES
+    rps: float = 40_000.0
+    prometheus: MemoryPrometheus = field(default_factory=MemoryPrometheus)
+    _served: dict[Counter, float] = field(default_factory=dict)
+    _at: float | None = None
+
+    def share(self) -> float | None:
+        """The canary's percent by the route as it is, None where it is not split."""
+        route = self.reader.find(VIRTUAL_SERVICE, "web", "shop")
+        if route is None:
+            return None
+        try:
+            return IstioRoutes().read(route, SPLIT)
+        except SplitDisagrees:
+            return float("nan")
+
+    def turn(self) -> None:
+        """Serves what came since the last turn, and is scraped."""
+        now, before = self.clock.now(), self._at
+        if before is None or now > before:
+            self._serve((now - before) if before is not None else 1.0)
+            self.prometheus.scrape(now, INSTANCE, {counter: float(round(n)) for counter, n in self._served.items()})
+            self._at = now
+
+    def _serve(self, seconds: float) -> None:
+        total = self.rps * seconds
+        canary = total * (self.share() or 0.0) / 100
+        for workload, count, rate in (("web", total - canary, BASE_FAILURES), ("web-canary", canary, self.failures)):
+            for code, part in (("200", count * (1 - rate)), ("503", count * rate)):
+                if part:
+                    counter = requests(workload, code)
+                    self._served[counter] = self._served.get(counter, 0.0) + part
