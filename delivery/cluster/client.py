@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ JSON: PatchType = "application/json-patch+json"
 STRATEGIC: PatchType = "application/strategic-merge-patch+json"
 
 CONNECT_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 30.0
+READ_TIMEOUT_S = 30.0  # as long as an admission webhook may take
+GET_TIMEOUT_S = 10.0  # nothing but a silent connection takes that long for one object
 READ_ATTEMPTS = 3
 LONGEST_WAIT_S = 5.0
 
@@ -51,8 +53,9 @@ class Listing:
 class Cluster:
     """The Kubernetes API, typed by our error tree. Thread-safe."""
 
-    def __init__(self, api: ApiClient) -> None:
+    def __init__(self, api: ApiClient, sleep: Callable[[float], None] = time.sleep) -> None:
         self._api = api
+        self._sleep = sleep
         self._host = str(api.configuration.host).rstrip("/")
         self._pool = api.rest_client.pool_manager
         self._served: dict[str, tuple[str, ...]] = {}
@@ -264,6 +267,7 @@ class Cluster:
             retry=retry_if_exception_type(Retry),
             stop=stop_after_attempt(READ_ATTEMPTS if method == "GET" else 1),
             wait=_wait,
+            sleep=self._sleep,
             reraise=True,
         ):
             with attempt:
@@ -280,7 +284,11 @@ class Cluster:
         body: Any,
         content_type: str,
     ) -> Object:
-        response = self._send(method, path, query=query, body=body, content_type=content_type, what=what)
+        single = method == "GET" and not query
+        patience = GET_TIMEOUT_S if single else READ_TIMEOUT_S
+        response = self._send(
+            method, path, query=query, body=body, content_type=content_type, what=what, read_timeout=patience
+        )
         with closing(response):
             try:
                 answer: Object = json.loads(response.read())

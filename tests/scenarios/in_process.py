@@ -59,10 +59,10 @@ def finish(work: Coroutine[Any, Any, None]) -> None:
 
 
 def connected(pool: Any) -> Cluster:
-    """A client that sends everything through `pool`."""
+    """A client that sends everything through `pool`, and does not wait between attempts: time is not its own."""
     api = ApiClient(Configuration(host="http://in-process"))
     api.rest_client.pool_manager = pool
-    return Cluster(api)
+    return Cluster(api, sleep=lambda _seconds: None)
 
 
 def _response(sent: list[Mapping[str, Any]]) -> urllib3.BaseHTTPResponse:

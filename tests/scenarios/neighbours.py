@@ -44,6 +44,9 @@ class Neighbourhood:
                 break
         self._settled_at = self._reader.revision
 
+    def replica_sets(self) -> list[Object]:
+        return self._reader.list(REPLICA_SET, "shop")
+
     def _each(self, kind: Kind, planning: Planning) -> None:
         for obj in self._reader.list(kind):
             self._pass(planning, (obj["metadata"]["namespace"], obj["metadata"]["name"]))

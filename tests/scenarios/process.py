@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from delivery.clock import Clock
 from delivery.cluster.client import Cluster
-from delivery.cluster.reader import Live, Reader
+from delivery.cluster.kinds import RELEASE
+from delivery.cluster.reader import Live
 from delivery.errors import HeadgateError
 from delivery.reconcile.apply import Applier
 from delivery.reconcile.events import Events
@@ -21,6 +20,7 @@ from delivery.telemetry.collector import Collector
 from delivery.telemetry.prometheus import MetricsSource
 from mesh_adapters.istio.routes import IstioRoutes
 from mesh_adapters.istio.series import ISTIO
+from tests.scenarios.store import StoreReader
 from tests.scenarios.universe import SHOP, WEB, Universe
 
 SETTLE_S = 0.25
@@ -36,14 +36,14 @@ class Process:
         cluster: Cluster,
         *,
         source: MetricsSource | None = None,
-        memory: Reader | None = None,
+        memory: StoreReader | None = None,
         term: Term | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._universe = universe
         self._clock = clock or universe.clock
         self._term = term or Sole()
-        self._memory: Any = memory or universe.reader
+        self._memory = memory or universe.reader
         routes, records, events = (
             Routes(cluster, IstioRoutes()),
             Records(cluster, self._clock),
@@ -70,13 +70,13 @@ class Process:
         """A look at Prometheus where one is due, and passes while one follows another at once."""
         self._observation.look()
         for _ in range(20):
-            changed = self._universe.reader.revision != self._seen
+            changed = self._memory.revision != self._seen
             if not changed and self._clock.now() < self._due:
                 return
             self._pass()
 
     def _pass(self) -> None:
-        self._seen = self._universe.reader.revision
+        self._seen = self._memory.revision
         try:
             again = self._reconciler.reconcile(SHOP, WEB, self._term).again_after
         except HeadgateError as problem:
@@ -85,7 +85,5 @@ class Process:
         self._due = float("inf") if again is None else self._clock.now() + again
 
     def _active(self) -> list[Release]:
-        from delivery.cluster.kinds import RELEASE
-
         found = [release_from_object(obj) for obj in self._memory.list(RELEASE, SHOP)]
         return [release for release in found if release.active]

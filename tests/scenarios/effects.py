@@ -1,0 +1,116 @@
+"""Every external effect of a controller, numbered; and a death before or after any of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import urllib3
+
+from delivery.telemetry.prometheus import MetricsSource, Point
+
+
+class Killed(BaseException):
+    """The process ended here. Not an Exception: nothing in a process survives its death."""
+
+
+class Pool(Protocol):
+    """What a client sends its requests through."""
+
+    def request(
+        self, method: str, url: str, *, body: str | None, headers: Mapping[str, str], **transport: Any
+    ) -> urllib3.BaseHTTPResponse: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """When a controller dies: before or after its effect of this number (from 0)."""
+
+    effect: int
+    after: bool
+
+    def __str__(self) -> str:
+        return f"{'after' if self.after else 'before'} effect {self.effect}"
+
+
+class Effects:
+    """Counts API writes and Prometheus queries of one life: `told` those that were begun, `done` those that came through."""
+
+    def __init__(self, death: Death | None = None) -> None:
+        self.told: list[str] = []
+        self.done: list[str] = []
+        self._death = death
+        self.dead = False
+
+    def before(self, what: str) -> None:
+        """Raises Killed where this effect does not happen any more."""
+        if self.dead:
+            raise Killed
+        self.told.append(what)
+        self._die(after=False)
+
+    def after(self) -> None:
+        """Raises Killed where this effect was the last."""
+        self.done.append(self.told[-1])
+        self._die(after=True)
+
+    def _die(self, *, after: bool) -> None:
+        if self._death == Death(len(self.told) - 1, after):
+            self.dead = True
+            raise Killed
+
+
+class MortalPool:
+    """A pool whose writes are effects."""
+
+    def __init__(self, pool: Pool, effects: Effects) -> None:
+        self._pool = pool
+        self._effects = effects
+
+    def request(
+        self, method: str, url: str, *, body: str | None, headers: Mapping[str, str], **transport: Any
+    ) -> urllib3.BaseHTTPResponse:
+        if self._effects.dead:
+            raise Killed
+        if method == "GET":
+            return self._pool.request(method, url, body=body, headers=headers, **transport)
+        self._effects.before(f"{method} {urlsplit(url).path} {_gist(body)}".strip())
+        answer = self._pool.request(method, url, body=body, headers=headers, **transport)
+        self._effects.after()
+        return answer
+
+
+class MortalSource:
+    """A Prometheus whose queries are effects."""
+
+    def __init__(self, source: MetricsSource, effects: Effects) -> None:
+        self._source = source
+        self._effects = effects
+
+    def check(self) -> None:
+        self._source.check()
+
+    def query(self, promql: str, at: float) -> list[Point]:
+        self._effects.before("QUERY")
+        answer = self._source.query(promql, at)
+        self._effects.after()
+        return answer
+
+    def query_range(self, promql: str, start: float, end: float, step: float) -> list[tuple[float, list[Point]]]:
+        self._effects.before("QUERY RANGE")
+        answer = self._source.query_range(promql, start, end, step)
+        self._effects.after()
+        return answer
+
+
+def _gist(body: str | None) -> str:
+    """What tells one write from another of the same path."""
+    if not body:
+        return ""
+    read = json.loads(body)
+    status = read.get("status") or {}
+    known = [status.get("phase"), status.get("stage"), status.get("step"), read.get("reason")]
+    return " ".join(str(part) for part in known if part not in (None, ""))
