@@ -86,6 +86,14 @@ class RemoveBackEnds:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveLeftOvers:
+    """Delete what is ours though no Release is active: created by a request that was long on its way."""
+
+    names: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LetGo:
     """Take our finalizer off a finished Release: from now on it may be deleted at once."""
 
@@ -129,6 +137,7 @@ Action = (
     | RestoreRoute
     | RemoveCanary
     | RemoveBackEnds
+    | RemoveLeftOvers
     | LetGo
     | CloseRelease
     | ForgetRelease

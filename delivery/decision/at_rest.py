@@ -12,6 +12,7 @@ from delivery.decision.actions import (
     ForgetRelease,
     LetGo,
     PauseDeployment,
+    RemoveLeftOvers,
 )
 from delivery.decision.light import is_light
 from delivery.decision.snapshot import Snapshot, StableSet, Workload
@@ -24,6 +25,9 @@ _LONGEST_NAME = 63 - len("-canary")
 
 def rest(snapshot: Snapshot) -> Decision:
     """What a Deployment without an active Release needs; mostly nothing."""
+    if snapshot.left_over:
+        late = RemoveLeftOvers(snapshot.left_over, "no Release is active")
+        return Decision(actions=(late,), again_after=0.0)
     tidying = _tidy(snapshot)
     if tidying:
         return Decision(actions=tidying, again_after=0.0)

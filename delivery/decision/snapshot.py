@@ -129,6 +129,7 @@ class Configuration:
 class Snapshot:
     """Everything `decide` may look at. `workload` None: the Deployment is gone. `opted_in`: it has our annotation.
 
+    `left_over` names objects of ours that nothing needs.
     `release` is the active one, `previous` are the finished ones, oldest first; `superfluous` are active ones beside
     `release`, which must not be.
     """
@@ -144,3 +145,4 @@ class Snapshot:
     previous: tuple[Release, ...] = ()
     superfluous: tuple[Release, ...] = ()
     look: Look | None = None
+    left_over: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ from delivery.decision.actions import (
     PauseDeployment,
     RemoveBackEnds,
     RemoveCanary,
+    RemoveLeftOvers,
     RestoreRoute,
     SetTemplate,
     SetWeight,
@@ -94,6 +95,7 @@ class Applier:
             RestoreRoute: self._restore_route,
             RemoveCanary: self._remove_canary,
             RemoveBackEnds: self._remove_back_ends,
+            RemoveLeftOvers: self._remove_left_overs,
             LetGo: lambda action, target: records.let_go(target.any_release(action.release)),
             CloseRelease: lambda action, target: records.close(target.any_release(action.release), action.reason),
             ForgetRelease: lambda action, target: records.forget(target.any_release(action.release)),
@@ -194,6 +196,15 @@ class Applier:
             if found is not None and is_ours(found, release.spec.deployment):
                 self._delete(SERVICE, found)
         log.info("back ends removed", release=release.key, reason=action.reason)
+
+    def _remove_left_overs(self, action: RemoveLeftOvers, target: Target) -> None:
+        found = target.gathered
+        if found.canary is not None and is_ours(found.canary, found.name):
+            self._delete(DEPLOYMENT, found.canary)
+        for service in found.services.values():
+            if is_ours(service, found.name):
+                self._delete(SERVICE, service)
+        log.info("left over removed", deployment=f"{found.namespace}/{found.name}", names=", ".join(action.names))
 
     def _announce(self, action: Announce, target: Target) -> None:
         for kind, obj in _subjects(target):

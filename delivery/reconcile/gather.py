@@ -36,6 +36,14 @@ class Gathered:
     services: Mapping[str, Object] = field(default_factory=dict)
     routes: RouteObjects = field(default_factory=dict)
 
+    @property
+    def left_over(self) -> tuple[str, ...]:
+        """What is ours beside a Deployment that has no active Release."""
+        beside = [*([self.canary] if self.canary else []), *self.services.values()]
+        if self.active is not None or self.superfluous:
+            return ()
+        return tuple(f"{obj['kind']} {obj['metadata']['name']}" for obj in beside if is_ours(obj, self.name))
+
 
 class Gatherer:
     """Reads what one Deployment's pass needs, from one reader."""
@@ -54,8 +62,10 @@ class Gatherer:
         unfinished = tuple(release for release in releases if release.active)
         active, superfluous = next(iter(unfinished), None), unfinished[1:]
         finished = tuple(release for release in releases if not release.active)
+        canary = self._reader.find(DEPLOYMENT, f"{name}-canary", namespace)
         if active is None:
-            return Gathered(namespace, name, deployment, None, finished)
+            services = self._services(namespace, f"{name}-stable", f"{name}-canary")
+            return Gathered(namespace, name, deployment, None, finished, (), canary, services)
         return Gathered(
             namespace,
             name,
@@ -63,8 +73,8 @@ class Gatherer:
             active,
             finished,
             superfluous,
-            self._reader.find(DEPLOYMENT, active.canary_name, namespace),
-            self._services(active),
+            canary,
+            self._services(namespace, active.spec.service, active.stable_name, active.canary_name),
             self._routes.recorded(self._reader, active),
         )
 
@@ -89,7 +99,8 @@ class Gatherer:
             look=look,
         )
         if judged is None:
-            return self._at_rest(bare, deployment, stable, workload)
+            left_over = replace(bare, left_over=found.left_over)
+            return self._at_rest(left_over, deployment, stable, workload)
         return self._in_release(bare, found, judged, fence)
 
     def _at_rest(
@@ -115,9 +126,8 @@ class Gatherer:
         own.sort(key=lambda obj: (obj["metadata"]["creationTimestamp"], obj["spec"].get("attempt", 1)))
         return [release_from_object(obj) for obj in own]
 
-    def _services(self, release: Release) -> dict[str, Object]:
-        names = (release.spec.service, release.stable_name, release.canary_name)
-        found = {name: self._reader.find(SERVICE, name, release.namespace) for name in names}
+    def _services(self, namespace: str, *names: str) -> dict[str, Object]:
+        found = {name: self._reader.find(SERVICE, name, namespace) for name in names}
         return {name: service for name, service in found.items() if service is not None}
 
     def _replica_sets(self, deployment: Object, workload: Workload) -> list[Object]:

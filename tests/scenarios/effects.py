@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -37,10 +37,13 @@ class Death:
 
 
 class Effects:
-    """Counts API writes and Prometheus queries of one life: `told` those that were begun, `done` those that came through."""
+    """API writes and Prometheus queries of one life: `told` are those that were begun, `done` that came through."""
 
-    def __init__(self, death: Death | None = None) -> None:
+    def __init__(self, death: Death | None = None, now: Callable[[], float] = lambda: 0.0) -> None:
         self.told: list[str] = []
+        self.diary: list[tuple[float, str]] = []
+        self._now = now
+        self._begun = now()
         self.done: list[str] = []
         self._death = death
         self.dead = False
@@ -55,6 +58,7 @@ class Effects:
     def after(self) -> None:
         """Raises Killed where this effect was the last."""
         self.done.append(self.told[-1])
+        self.diary.append((self._now() - self._begun, self.told[-1]))
         self._die(after=True)
 
     def _die(self, *, after: bool) -> None:
@@ -106,11 +110,25 @@ class MortalSource:
         return answer
 
 
+def narrated(effect: str) -> str:
+    """An effect in the words of a log: what was written, by its kind and name."""
+    verb, _, rest = effect.partition(" ")
+    path, _, gist = rest.partition(" ")
+    parts = path.split("/")
+    if "namespaces" not in parts:
+        return effect
+    resource = "/".join(parts[parts.index("namespaces") + 2 :])
+    if resource.startswith("events/"):
+        resource = resource.rpartition(".")[0]  # its name ends in a digest of the object's uid
+    return f"{verb:6} {resource} {gist}".rstrip()
+
+
 def _gist(body: str | None) -> str:
     """What tells one write from another of the same path."""
     if not body:
         return ""
     read = json.loads(body)
     status = read.get("status") or {}
-    known = [status.get("phase"), status.get("stage"), status.get("step"), read.get("reason")]
+    desired = (status.get("traffic") or {}).get("desiredWeight")
+    known = [status.get("phase"), status.get("stage"), status.get("step"), desired, read.get("reason")]
     return " ".join(str(part) for part in known if part not in (None, ""))

@@ -96,7 +96,7 @@ class Invariants:
             yield "the route is split without an active Release"
         if release is None or weights.after is None:
             return
-        if release.status.traffic.desired_weight != weights.after and weights.after != weights.before:
+        if weights.after not in (release.status.traffic.desired_weight, weights.before):
             yield f"weight {weights.after:g} was written without the intent ({release.status.traffic.desired_weight})"
         if weights.raised:
             yield from self._on_raise(release, weights)

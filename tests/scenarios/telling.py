@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from delivery.cluster.kinds import POD
@@ -35,9 +36,11 @@ class Told:
 
     @property
     def writes(self) -> list[str]:
-        """Every write of every life, queries and Events aside."""
+        """Every write of every life that changed something: queries, Events and the recording of one look after
+        another left out."""
         done = [effect for life in self.lives for effect in life.done]
-        return [effect for effect in done if not effect.startswith("QUERY") and "/events " not in effect]
+        kept = [effect for effect in done if not effect.startswith("QUERY") and "/events " not in effect]
+        return [effect for effect, _ in groupby(kept)]
 
 
 def prepared(
@@ -68,7 +71,7 @@ def tell(story: Story, death: Death | None = None, order: random.Random | None =
         except Killed:
             born(Effects())
 
-    born(Effects(death))
+    born(Effects(death, universe.clock.now))
     universe.parties.append(turn)
     live(story, universe, invariants)
     return told

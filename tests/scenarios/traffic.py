@@ -1,4 +1,4 @@
-"""Requests in virtual time: what the route says becomes counters in an in-memory Prometheus, without any chance in it."""
+"""Requests in virtual time: what the route says becomes counters in an in-memory Prometheus, without any chance."""
 
 from __future__ import annotations
 

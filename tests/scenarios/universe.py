@@ -128,7 +128,7 @@ class Universe:
     # -- what people do --
 
     def image(self, image: str, **notes: str) -> None:
-        patch = [{"op": "replace", "path": "/spec/template", "value": template(WEB, image, **notes)}]
+        patch = [{"op": "replace", "path": "/spec/template", "value": template(WEB, image, port=8080, **notes)}]
         self.user.patch(DEPLOYMENT, WEB, SHOP, patch, patch_type=JSON)
 
     def edit(self, **spec: Any) -> None:
