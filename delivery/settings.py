@@ -8,7 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`namespaces` empty: all of them. `settle_s`: how long after an instant Prometheus is asked for it."""
+    """`namespaces` empty: all of them. `settle_s`: how long after an instant Prometheus is asked for it.
+
+    `lease_namespace`: where the Leases of the leader election are; None for no election, which is safe for one process.
+    """
 
     prometheus_url: str
     kubeconfig: Path | None = None
@@ -16,3 +19,5 @@ class Settings:
     namespace: str | None = None
     workers: int = 4
     settle_s: float = 1.0
+    lease_namespace: str | None = None
+    shards: int = 1

@@ -19,6 +19,7 @@ from delivery.cli.backtest import backtest
 from delivery.cli.errors import fail
 from delivery.clock import WallClock
 from delivery.cluster.client import Cluster
+from delivery.cluster.credentials import own_namespace
 from delivery.cluster.kinds import RELEASE
 from delivery.errors import HeadgateError, Unavailable
 from delivery.reconcile.runner import Controller
@@ -66,6 +67,13 @@ def controller(
     context: Context = None,
     namespace: Annotated[str | None, typer.Option(help="watch this namespace only")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="passes at the same time")] = 4,
+    leader_election: Annotated[
+        bool, typer.Option(help="write only while holding a Lease; without, run one process only")
+    ] = True,
+    lease_namespace: Annotated[
+        str | None, typer.Option(help="namespace of the Leases; by default the pod's own, else 'default'")
+    ] = None,
+    shards: Annotated[int, typer.Option(min=1, max=64, help="Leases among which replicas share the Deployments")] = 1,
     settle: Annotated[
         float, typer.Option(min=0, help="seconds until an instant has been scraped", callback=_finite)
     ] = 1.0,
@@ -80,7 +88,8 @@ def controller(
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    settings = Settings(prometheus, kubeconfig, context, namespace, workers, settle)
+    leases = (lease_namespace or own_namespace()) if leader_election else None
+    settings = Settings(prometheus, kubeconfig, context, namespace, workers, settle, leases, shards)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -14,7 +14,16 @@ from delivery.errors import InvalidSpec
 # The official loader says ConfigException for what it checks and lets everything else of a broken file through.
 UNREADABLE = (ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError)
 
+SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 CONNECTIONS = 32  # every informer holds one while it watches, and the workers want theirs at once
+
+
+def own_namespace() -> str:
+    """The namespace of the pod that this process runs in; `default` outside a cluster."""
+    try:
+        return SERVICE_ACCOUNT_NAMESPACE.read_text().strip() or "default"
+    except OSError:
+        return "default"
 
 
 def api_client(kubeconfig: Path | None, context: str | None = None) -> ApiClient:

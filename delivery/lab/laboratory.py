@@ -124,6 +124,7 @@ def _module(base: Path, name: str, arguments: list[str]) -> Process:
 def _start_controller(base: Path, plane: ControlPlane, prometheus: Prometheus) -> Process:
     arguments = [
         "controller",
+        "--no-leader-election",  # there is one, and after a crash it should not wait for its own Lease
         "--kubeconfig",
         str(plane.kubeconfig),
         "--prometheus",

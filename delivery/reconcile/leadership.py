@@ -155,6 +155,10 @@ class SoleLeadership:
             self._leading = False
             self._on_lost(0)
 
+    def shard(self, _namespace: str, _name: str) -> int:
+        """The one shard there is."""
+        return 0
+
     def term(self, _namespace: str, _name: str) -> SoleTerm | None:
         """The one term there is, from start to stop."""
         return SoleTerm() if self._leading else None

@@ -184,7 +184,7 @@ class Terms:
             else:
                 self.end(shard, "the renewal came too late")
 
-    def end(self, shard: int, why: str) -> None:
+    def end(self, shard: int, why: str, *, wanted: bool = False) -> None:
         """Ends a term now, where there is one: no write may begin after this returned."""
         with self._changes:
             tenure = self._held.get(shard)
@@ -192,7 +192,8 @@ class Terms:
                 return
             tenure.end()
             del self._held[shard]
-            log.warning("shard lost", shard=shard, epoch=tenure.term.epoch, identity=self._identity, why=why)
+            tell = log.info if wanted else log.warning
+            tell("shard lost", shard=shard, epoch=tenure.term.epoch, identity=self._identity, why=why)
             _call(self._on_lost, shard)
 
     def close(self) -> None:
@@ -200,7 +201,7 @@ class Terms:
         with self._changes:
             self._closed = True
             for shard in self.held():
-                self.end(shard, "stopping")
+                self.end(shard, "stopping", wanted=True)
 
     def lapse(self) -> None:
         """Ends each term whose time is over."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
@@ -15,13 +16,13 @@ from delivery.reconcile import triggers
 from delivery.reconcile.apply import Applier
 from delivery.reconcile.events import Events
 from delivery.reconcile.gather import Gatherer
+from delivery.reconcile.leadership import Leadership, SoleLeadership, Timing, new_identity, prompt
 from delivery.reconcile.observation import Observation
 from delivery.reconcile.policies import PolicyChecker
 from delivery.reconcile.queue import WorkQueue
-from delivery.reconcile.reconciler import Reconciler
+from delivery.reconcile.reconciler import Outcome, Reconciler
 from delivery.reconcile.records import Records
 from delivery.reconcile.routes import Routes
-from delivery.reconcile.term import Sole, Term
 from delivery.reconcile.watching import Watching
 from delivery.resources.release import Release
 from delivery.settings import Settings
@@ -40,6 +41,7 @@ class Controller:
         self._settings = settings
         self._cluster = cluster
         self._queue: WorkQueue[triggers.Key] = WorkQueue()
+        self._leadership = _leadership(settings, cluster, self._on_gained, self._on_lost)
         self._refused: set[triggers.Key] = set()
         events, routes, records = Events(cluster, clock), Routes(cluster, adapter), Records(cluster, clock)
         self._observation = Observation(collector, clock, self._own_releases, self._wake, settings.settle_s)
@@ -72,6 +74,7 @@ class Controller:
         self._observation.start()
         for worker in self._workers:
             worker.start()
+        self._leadership.start()
         log.info("controller started", api=self._cluster.host, prometheus=self._settings.prometheus_url)
 
     def stop(self) -> None:
@@ -80,6 +83,7 @@ class Controller:
         self._observation.stop()
         for worker in self._workers:
             worker.join(10)
+        self._leadership.stop()  # last: who takes over at once must not meet a pass of ours
         self._watching.stop()
 
     # -- waking --
@@ -92,20 +96,36 @@ class Controller:
             self._queue.add(key)
 
     def _check_policy(self, kind: Kind, policy: Object) -> None:
+        meta = policy["metadata"]
+        if self._leadership.term(meta.get("namespace") or "", meta["name"]) is None:
+            return
         try:
             self._policies.check(kind, policy)
         except HeadgateError as problem:
-            log.warning("policy not checked", policy=policy["metadata"]["name"], problem=str(problem))
+            log.warning("policy not checked", policy=meta["name"], problem=str(problem))
 
     def _own_releases(self) -> list[Release]:
-        return self._watching.active_releases()
+        active = self._watching.active_releases()
+        return [each for each in active if self._leadership.term(each.namespace, each.spec.deployment) is not None]
+
+    def _on_gained(self, shard: int) -> None:
+        """Everything that is now ours gets a pass: what the last leader left undone is found by looking."""
+        for key in self._watching.concerned():
+            if self._leadership.shard(*key) == shard:
+                self._queue.add(key)
+        for kind, policy in self._watching.policies():
+            self._check_policy(kind, policy)
+        self._observation.stir()
+
+    def _on_lost(self, shard: int) -> None:
+        log.info("shard given up", shard=shard)
 
     # -- working --
 
     def _work(self) -> None:
         while (key := self._queue.get()) is not None:
             try:
-                outcome = self._reconciler.reconcile(*key, self._term(key))
+                outcome = self._pass(key)
             except Exception as problem:
                 self._failed(key, problem)
             else:
@@ -116,8 +136,9 @@ class Controller:
             finally:
                 self._queue.done(key)
 
-    def _term(self, _key: triggers.Key) -> Term:
-        return Sole()
+    def _pass(self, key: triggers.Key) -> Outcome:
+        term = self._leadership.term(*key)
+        return Outcome() if term is None else self._reconciler.reconcile(*key, term)
 
     def _failed(self, key: triggers.Key, problem: Exception) -> None:
         name = "/".join(key)
@@ -130,3 +151,20 @@ class Controller:
         else:
             wait = self._queue.retry(key)
             log.error("pass failed by a defect", deployment=name, again_in_s=round(wait, 1), exc_info=problem)
+
+
+def _leadership(
+    settings: Settings, cluster: Cluster, on_gained: Callable[[int], None], on_lost: Callable[[int], None]
+) -> Leadership | SoleLeadership:
+    if settings.lease_namespace is None:
+        return SoleLeadership(on_gained=on_gained, on_lost=on_lost)
+    timing = Timing()
+    return Leadership(
+        prompt(cluster, timing),
+        identity=new_identity(),
+        namespace=settings.lease_namespace,
+        shards=settings.shards,
+        timing=timing,
+        on_gained=on_gained,
+        on_lost=on_lost,
+    )

@@ -95,7 +95,12 @@ class Watching:
         active = [obj for obj in self._informers[RELEASE].list() if not _has_ended(obj)]
         return [release for obj in active if (release := _readable(obj)) is not None]
 
-    def keys(self) -> Iterable[triggers.Key]:
+    def policies(self) -> Iterable[tuple[Kind, Object]]:
+        """Every policy there is."""
+        for kind in (DELIVERY_POLICY, CLUSTER_DELIVERY_POLICY):
+            yield from ((kind, policy) for policy in self._informers[kind].list())
+
+    def concerned(self) -> Iterable[triggers.Key]:
         """Every Deployment that a pass may have something to do for."""
         own = (triggers.from_deployment(each) for each in self._informers[DEPLOYMENT].list())
         return {key for key in own if key} | {triggers.from_release(each) for each in self._informers[RELEASE].list()}
