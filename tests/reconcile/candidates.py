@@ -68,8 +68,11 @@ class Line:
         self._store = store
         self._around = around
         self.calls: Counter[str] = Counter()
+        self.no_lists = False
 
     def list(self, kind: Kind, namespace: str | None = None, *, labels: Mapping[str, str] | None = None) -> Listing:
+        if self.no_lists:
+            raise Unavailable("no lists today (a test's doing)")
         return self._pass("list", lambda: self._store.list(kind, namespace, labels=labels))
 
     def create(self, kind: Kind, obj: Mapping[str, Any]) -> Object:
@@ -104,7 +107,7 @@ class Candidate:
 
 
 class World:
-    """A store and its candidates. `now` is true time in seconds; `fault_rate` of calls fail."""
+    """A store and its candidates. `now` is true time in seconds; `fault_rate` of calls fail, `latency_s` is each way of a call."""
 
     def __init__(self, seed: int = 0) -> None:
         self.random = random.Random(seed)
@@ -113,6 +116,7 @@ class World:
         self.candidates: list[Candidate] = []
         self.fault_rate = 0.0
         self.pause_rate = 0.0
+        self.latency_s = 0.0
         self.gained: list[tuple[int, int, str]] = []
 
     def join(self, identity: str, *, shards: int, wall_h: float = 0.0, rate: float = 1.0) -> Candidate:
@@ -191,12 +195,14 @@ class World:
         return {candidate.identity: candidate.holds() for candidate in self.candidates}
 
     def _around(self, candidate: Candidate, call: Callable[[], Any]) -> Any:
+        self.now += self.latency_s
         self._perhaps_pause()
         drawn = self.random.random() / self.fault_rate if self.fault_rate else 1.0
         if drawn < 0.5:
             raise self._fault()
         answer = call()
         self.check()
+        self.now += self.latency_s
         self._perhaps_pause()
         if drawn < 1:
             raise Unavailable("the answer was lost (a test's doing)")

@@ -19,6 +19,7 @@ from delivery.resources.annotations import POLICY
 from delivery.resources.release import Phase, Release, ReleaseStatus, release_from_object
 from delivery.settings import Settings
 from delivery.telemetry.collector import Collector
+from delivery.telemetry.prometheus import MetricsSource
 from mesh_adapters.istio.routes import IstioRoutes
 from mesh_adapters.istio.series import ISTIO
 from tests.conditions import eventually
@@ -79,6 +80,7 @@ class Rig:
     seed: int = 1
     clock: Clock = field(default_factory=WallClock)
     controllers_cluster: Cluster | None = None
+    controllers_source: MetricsSource | None = None
     statuses: list[tuple[int, str, ReleaseStatus]] = field(default_factory=list)
     before: Object | None = None
     newest: Release | None = None
@@ -123,7 +125,7 @@ class Rig:
     def start(self) -> None:
         """Starts a controller for this namespace."""
         settings = Settings("http://prometheus.invalid", namespace=self.namespace, workers=2, settle_s=SETTLE_S)
-        collector = Collector(self.mesh.prometheus, ISTIO, settle=SETTLE_S)
+        collector = Collector(self.controllers_source or self.mesh.prometheus, ISTIO, settle=SETTLE_S)
         cluster = self.controllers_cluster or self.cluster
         self._controller = Controller(settings, cluster, IstioRoutes(), collector, self.clock)
         self._controller.start()

@@ -55,10 +55,10 @@ class Effects:
         self.told.append(what)
         self._die(after=False)
 
-    def after(self) -> None:
+    def after(self, what: str) -> None:
         """Raises Killed where this effect was the last."""
-        self.done.append(self.told[-1])
-        self.diary.append((self._now() - self._begun, self.told[-1]))
+        self.done.append(what)
+        self.diary.append((self._now() - self._begun, what))
         self._die(after=True)
 
     def _die(self, *, after: bool) -> None:
@@ -67,10 +67,20 @@ class Effects:
             raise Killed
 
 
+class Lifeline(Protocol):
+    """Who is told of effects, and may end the process at one."""
+
+    dead: bool
+
+    def before(self, what: str) -> None: ...
+
+    def after(self, what: str) -> None: ...
+
+
 class MortalPool:
     """A pool whose writes are effects."""
 
-    def __init__(self, pool: Pool, effects: Effects) -> None:
+    def __init__(self, pool: Pool, effects: Lifeline) -> None:
         self._pool = pool
         self._effects = effects
 
@@ -81,16 +91,17 @@ class MortalPool:
             raise Killed
         if method == "GET":
             return self._pool.request(method, url, body=body, headers=headers, **transport)
-        self._effects.before(f"{method} {urlsplit(url).path} {_gist(body)}".strip())
+        what = f"{method} {urlsplit(url).path} {_gist(body)}".strip()
+        self._effects.before(what)
         answer = self._pool.request(method, url, body=body, headers=headers, **transport)
-        self._effects.after()
+        self._effects.after(what)
         return answer
 
 
 class MortalSource:
     """A Prometheus whose queries are effects."""
 
-    def __init__(self, source: MetricsSource, effects: Effects) -> None:
+    def __init__(self, source: MetricsSource, effects: Lifeline) -> None:
         self._source = source
         self._effects = effects
 
@@ -100,13 +111,13 @@ class MortalSource:
     def query(self, promql: str, at: float) -> list[Point]:
         self._effects.before("QUERY")
         answer = self._source.query(promql, at)
-        self._effects.after()
+        self._effects.after("QUERY")
         return answer
 
     def query_range(self, promql: str, start: float, end: float, step: float) -> list[tuple[float, list[Point]]]:
         self._effects.before("QUERY RANGE")
         answer = self._source.query_range(promql, start, end, step)
-        self._effects.after()
+        self._effects.after("QUERY RANGE")
         return answer
 
 
