@@ -19,7 +19,17 @@ from delivery.reconcile.leadership_election import Election
 from delivery.reconcile.leadership_terms import Right, SoleTerm, Term, Terms, Timing, clock_through_sleep
 from delivery.reconcile.shards import shard_of
 
-__all__ = ["Leadership", "Right", "SoleLeadership", "SoleTerm", "Term", "Timing", "new_identity"]
+__all__ = [
+    "Leadership",
+    "Right",
+    "SoleLeadership",
+    "SoleTerm",
+    "Term",
+    "Timing",
+    "clock_through_sleep",
+    "new_identity",
+    "prompt",
+]
 
 log = structlog.get_logger()
 

@@ -107,7 +107,8 @@ class Candidate:
 
 
 class World:
-    """A store and its candidates. `now` is true time in seconds; `fault_rate` of calls fail, `latency_s` is each way of a call."""
+    """A store and its candidates. `now` is true time in seconds, `latency_s` what each way of a call takes; of calls the
+    share `fault_rate` fails, before or after its effect; `pause_rate` is how often a process stands still in one."""
 
     def __init__(self, seed: int = 0) -> None:
         self.random = random.Random(seed)

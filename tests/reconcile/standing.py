@@ -15,7 +15,7 @@ from pathlib import Path
 from delivery.cluster.client import Cluster
 from delivery.reconcile.leadership import Leadership, Timing, clock_through_sleep, prompt
 
-TIMING = Timing(lease_s=1.0, renew_deadline_s=0.6, retry_s=0.1)
+TIMING = Timing(lease_s=2.0, renew_deadline_s=1.5, retry_s=0.1)
 
 
 def stand(kubeconfig: Path, namespace: str, identity: str) -> None:

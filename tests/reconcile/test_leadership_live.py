@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ from typing import Any
 import pytest
 
 from delivery.cluster.client import Cluster, Object
-from delivery.cluster.kinds import Kind
 from delivery.cluster.lease import LEASE
 from delivery.errors import InvalidSpec, Unavailable
 from delivery.lab.control_plane import ControlPlane
@@ -119,7 +116,7 @@ def test_replicas_share_and_take_over(cluster: Cluster, namespace: str, held: He
     dying = held.replicas["b"].held()
     lines["b"].refused = True
     eventually(lambda: held.sizes() == [0, 2, 3])
-    assert [shard for name, shard in held.lost if name == "b"][-len(dying) :] == list(dying)
+    assert {("b", shard) for shard in dying} <= set(held.lost)
     eventually(lambda: len(cluster.list(LEASE, namespace).items) == 5 + 2)
     lines["b"].refused = False
     eventually(lambda: held.sizes() == [1, 2, 2])
@@ -163,7 +160,7 @@ def test_a_hanging_call_does_not_keep_a_term_alive(
     eventually(lambda: len(leadership.held()) == 2)
     line.open.clear()
     try:
-        eventually(lambda: sorted(held.lost) == [("hung", 0), ("hung", 1)])
+        eventually(lambda: set(held.lost) == {("hung", 0), ("hung", 1)})
         assert leadership.held() == ()
     finally:
         line.open.set()
@@ -172,7 +169,7 @@ def test_a_hanging_call_does_not_keep_a_term_alive(
 
 def test_a_server_that_answers_nonsense_does_not_end_the_candidate(held: Held, replica: Replicas) -> None:
     with scripted_server() as server:
-        server.say(Say(body=[]), Say(body="{}"), Say(429), Say(500), Say(403), Say(404), Say(body={"versions": []}))
+        server.say(Say(body=[]), Say(body="{"), Say(429), Say(500), Say(403), Say(404), Say(body={"versions": 1}))
         leadership = replica(prompt(server.cluster(), TIMING), "ns", "a", shards=1)
         eventually(lambda: len(server.heard) >= 12)
         assert leadership.held() == ()
@@ -188,23 +185,24 @@ def test_a_stopped_and_resumed_process_never_writes_beside_its_successor(
     command = [sys.executable, "-m", "tests.reconcile.standing", str(any_plane.kubeconfig), namespace, "stopped"]
     with said.open("w") as out, subprocess.Popen(command, stdout=out) as process:
         try:
-            eventually(lambda: " 1\n" in said.read_text())
+            eventually(lambda: any(not line.endswith("-") for line in said.read_text().splitlines()[:-1]))
             successor = replica(cluster, namespace, "successor", shards=1)
             process.send_signal(signal.SIGSTOP)
             term = eventually(lambda: successor.term("shop", "cart"))
+            assert term is not None
             gained = clock_through_sleep()
             process.send_signal(signal.SIGCONT)
             lines = len(said.read_text().splitlines())
             eventually(lambda: len(said.read_text().splitlines()) > lines + 50)
-            assert term.epoch == 2
-            assert term.valid()
         finally:
             process.kill()
-    looks = [line.split() for line in said.read_text().splitlines() if line.count(" ") == 1]
-    valid = [float(at) for at, epoch in looks if epoch != "-"]
-    assert valid
-    assert max(valid) < gained
-    assert sum(float(at) > gained for at, _epoch in looks) > 50
+    looks = [line.split(" ") for line in said.read_text().split("\n")[:-1]]
+    before = [epoch for at, epoch in looks if float(at) < gained and epoch != "-"]
+    after = [epoch for at, epoch in looks if float(at) > gained]
+    assert before
+    assert all(int(epoch) < term.epoch for epoch in before)
+    assert len(after) > 20
+    assert all(epoch == "-" or int(epoch) > term.epoch for epoch in after)
 
 
 def test_idle_candidates_ask_no_more_than_they_must(
@@ -217,7 +215,7 @@ def test_idle_candidates_ask_no_more_than_they_must(
             calls.append(method)
             return super()._call(method, *args, **kwargs)
 
-    leadership = replica(Counting.like(cluster), namespace, "a", shards=3)
+    leadership = replica(Counting.like(cluster), namespace, "a", shards=3, timing=PATIENT)
     eventually(lambda: len(leadership.held()) == 3)
     eventually(lambda: len(calls) >= 40)
     # The first round discovers, lists twice and creates; each one after it lists once and renews 3 shards and itself.
