@@ -107,8 +107,11 @@ class Candidate:
 
 
 class World:
-    """A store and its candidates. `now` is true time in seconds, `latency_s` what each way of a call takes; of calls the
-    share `fault_rate` fails, before or after its effect; `pause_rate` is how often a process stands still in one."""
+    """A store and its candidates. `now` is true time in seconds, `latency_s` what each way of a call takes.
+
+    Of calls the share `fault_rate` fails, before or after its effect; at each end of a call a process stands still with
+    the probability `pause_rate`.
+    """
 
     def __init__(self, seed: int = 0) -> None:
         self.random = random.Random(seed)
