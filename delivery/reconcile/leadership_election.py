@@ -221,8 +221,8 @@ class Election:
         return Claim(taken.epoch, sent + self._timing.renew_deadline_s)
 
     def _confirm(self, claims: dict[int, Claim]) -> None:
-        """Two that split the keys otherwise can each take a Lease that the other does not want. The later of the two
-        writes is seen by both of the looks after them, or by one: who sees the other has no term."""
+        """Two candidates that split the keys otherwise can each take a Lease that the other does not want. Each looks
+        after its own write, so whoever wrote later sees the other, and has no term."""
         view = self._look()
         if view is None or view.foreign:
             return
