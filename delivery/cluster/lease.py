@@ -77,6 +77,12 @@ class Leases:
         spec = self._held(1, self._now())
         return read_lease(self._cluster.create(LEASE, {"metadata": meta, "spec": spec}))
 
+    def create_vacant(self, name: str, labels: Mapping[str, str]) -> Lease:
+        """A new Lease that nobody holds, in epoch 0. Raises AlreadyExists where somebody was first."""
+        meta = {"name": name, "namespace": self._namespace, "labels": dict(labels)}
+        spec = {**self._held(0, self._now()), "holderIdentity": ""}
+        return read_lease(self._cluster.create(LEASE, {"metadata": meta, "spec": spec}))
+
     def take(self, lease: Lease, labels: Mapping[str, str]) -> Lease:
         """Makes the candidate its holder in the next epoch. Raises Conflict when it changed since it was read."""
         spec = self._held(lease.epoch + 1, self._later_than(lease))

@@ -28,11 +28,15 @@ Asked = ParamSpec("Asked")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All Leases at one look, by shard and by member. `foreign` is a living holder that splits the keys otherwise."""
+    """All Leases at one look, by shard and by member.
+
+    `foreign` is a living holder that splits the keys otherwise; `untouched` a first look that found nobody's trace.
+    """
 
     shards: dict[int, Lease]
     members: dict[str, Lease]
-    foreign: str = ""
+    foreign: str
+    untouched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Election:
         self._sightings = Sightings(timing.lease_s)
         self._own: dict[int, Lease] = {}
         self._member: Lease | None = None
-        self._absent_since: dict[int, float] | None = None
+        self._looked = False
         self._told_to_wait_s = 0.0
 
     def round(self) -> float:
@@ -105,7 +109,7 @@ class Election:
         now = self._monotonic()
         self._sightings.note(listed, now)
         view = self._sorted(listed, now)
-        self._note_absence(view, now)
+        self._looked = True
         return view
 
     def _sorted(self, listed: list[Lease], now: float) -> View:
@@ -120,16 +124,8 @@ class Election:
                 shards[int(index)] = lease
                 if lease.holder and not self._alike(lease) and not self._sightings.expired(lease, now):
                     foreign = lease.holder
-        return View(shards, members, foreign)
-
-    def _note_absence(self, view: View, now: float) -> None:
-        """A shard without a Lease had perhaps one a moment ago, whose holder still trusts itself; only where the first
-        look found nobody at all is it known to be new."""
-        first, before = self._absent_since is None, self._absent_since or {}
-        others = any(lease.holder != self._me for lease in view.members.values())
-        since = float("-inf") if first and not view.shards and not others else now
-        absent = [shard for shard in range(self._shards) if shard not in view.shards]
-        self._absent_since = {shard: before.get(shard, since) for shard in absent}
+        others = any(lease.holder != self._me for lease in members.values())
+        return View(shards, members, foreign, untouched=not self._looked and not shards and not others)
 
     def _compare(self, view: View) -> None:
         """Our Leases as they are now; a term whose Lease is not ours any more ends."""
@@ -189,10 +185,10 @@ class Election:
         claims: dict[int, Claim] = {}
         for shard in self._order():
             lease = view.shards.get(shard)
-            if self.terms.epoch(shard) is not None or not self._free(shard, lease):
+            if self.terms.epoch(shard) is not None or not self._free(lease):
                 continue
             if not view.foreign and len(self.terms.held()) + len(claims) < share:
-                claim = self._take(shard, lease)
+                claim = self._take(shard, lease, view.untouched)
                 claims |= {} if claim is None else {shard: claim}
             elif lease is not None and lease.holder == self._me:
                 self._release(lease)
@@ -203,18 +199,22 @@ class Election:
         first = int.from_bytes(hashlib.sha256(self._me.encode()).digest()[:8], "big") % self._shards
         return [(first + step) % self._shards for step in range(self._shards)]
 
-    def _free(self, shard: int, lease: Lease | None) -> bool:
-        now = self._monotonic()
-        if lease is None:
-            return now - (self._absent_since or {}).get(shard, now) >= self._timing.lease_s
-        return lease.holder in ("", self._me) or self._sightings.expired(lease, now)
+    def _free(self, lease: Lease | None) -> bool:
+        """A Lease that was given back is free at once. One that nobody held yet may follow one that was deleted, whose
+        holder did not look since: it is free when that holder must have stopped."""
+        if lease is None or lease.holder == self._me or (not lease.holder and lease.epoch > 0):
+            return True
+        return self._sightings.expired(lease, self._monotonic())
 
-    def _take(self, shard: int, lease: Lease | None) -> Claim | None:
+    def _take(self, shard: int, lease: Lease | None, untouched: bool) -> Claim | None:
         name, sent = f"{SHARD_PREFIX}{shard}", self._monotonic()
-        if lease is None:
+        if lease is not None:
+            taken = self._try(self._leases.take, lease, self._labels)
+        elif untouched:
             taken = self._try(self._leases.create, name, self._labels)
         else:
-            taken = self._try(self._leases.take, lease, self._labels)
+            self._try(self._leases.create_vacant, name, self._labels)
+            return None
         if taken is None:
             return None
         self._own[shard] = taken

@@ -287,10 +287,12 @@ def test_a_lease_deleted_by_hand_ends_the_term_and_is_not_made_anew_at_once() ->
     world.store.forget("headgate-shard-0")
     world.round(b)
     world.round(b)
-    assert world.store.names(SHARD_PREFIX) == []
+    assert (a.holds(), b.holds()) == ({0}, set()), "it did not look yet"
     world.round(a)
-    assert a.holds() == set()
-    world.run(TIMING.lease_s + 2 * TIMING.retry_s)
+    assert world.store.spec("headgate-shard-0")["holderIdentity"] == ""
+    world.run(TIMING.lease_s - 2 * TIMING.retry_s)
+    assert (a.holds(), b.holds()) == (set(), set())
+    world.run(5 * TIMING.retry_s)
     assert len(a.holds()) + len(b.holds()) == 1
 
 
