@@ -57,6 +57,16 @@ def test_only_one_of_two_creates_it(candidate: Candidates) -> None:
         candidate("b").create("one", LABELS)
 
 
+def test_a_vacant_one_is_in_epoch_0_until_it_is_taken(candidate: Candidates) -> None:
+    a = candidate("a")
+    vacant = a.create_vacant("one", LABELS)
+    assert (vacant.holder, vacant.epoch) == ("", 0)
+    with pytest.raises(AlreadyExists):
+        a.create_vacant("one", LABELS)
+    taken = a.take(vacant, LABELS)
+    assert (taken.holder, taken.epoch) == ("a", 1)
+
+
 def test_the_epoch_rises_with_each_holder_and_not_with_a_renewal(candidate: Candidates) -> None:
     a, b = candidate("a"), candidate("b")
     first = a.create("one", LABELS)
