@@ -10,7 +10,7 @@ import structlog
 
 from delivery.cluster.client import Cluster, Object, Watch, WatchEvent
 from delivery.cluster.kinds import Kind
-from delivery.errors import Expired, HeadgateError, NotFound, Retry, Unavailable
+from delivery.errors import Expired, HeadgateError, NotFound, Unavailable
 
 log = structlog.get_logger()
 
@@ -18,6 +18,7 @@ Name = tuple[str | None, str]
 OnChange = Callable[[Name, Object | None], None]
 Keep = Callable[[Object], Object | None]
 FIRST_BACK_OFF_S, LAST_BACK_OFF_S = 0.2, 15.0
+STALE_LISTS_REFUSED = 3
 WATCH_S = 290  # the server ends a watch after this; it is resumed where it ended
 
 
@@ -59,6 +60,9 @@ class Informer:
         self._synced = threading.Event()
         self._stopped = threading.Event()
         self._watch: Watch | None = None
+        self._version: str | None = None
+        self._newest = 0
+        self._stale_lists = 0
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name=f"informer-{kind.plural}", daemon=True)
 
@@ -80,6 +84,15 @@ class Informer:
         """Whether there was a list at all."""
         return self._synced.is_set()
 
+    @property
+    def heard(self) -> int:
+        """The newest version that was heard of, as a number."""
+        return self._newest
+
+    @property
+    def kind(self) -> Kind:
+        return self._kind
+
     def wait_synced(self, timeout_s: float) -> None:
         """Waits for the first list. Raises Unavailable when it does not come."""
         if not self._synced.wait(timeout_s):
@@ -95,21 +108,31 @@ class Informer:
         with self._lock:
             return [found for key, found in self._objects.items() if namespace in (None, key[0])]
 
+    def round(self) -> float:
+        """Lists where that is needed, then watches to the end of one stream; the seconds to wait before the next round.
+
+        The thread does nothing but this; a test that has no time for threads may call it instead of `start`.
+        """
+        try:
+            self._version = self._version or self._list()
+            self._follow()
+        except (Expired, NotFound):
+            self._version = None  # behind the server's history, or the kind is (not yet, no longer) served
+            return self._back_off(None)
+        except HeadgateError as problem:
+            return self._back_off(problem)
+        self._failures = 0
+        return 0.0
+
     def _run(self) -> None:
-        version: str | None = None
         while not self._stopped.is_set():
-            try:
-                version = version or self._list()
-                version = self._follow(version)
-                self._failures = 0
-            except (Expired, NotFound):
-                version = None  # behind the server's history, or the kind is (not yet, no longer) served
-                self._back_off(None)
-            except HeadgateError as problem:
-                self._back_off(problem)
+            wait = self.round()
+            if wait:
+                self._stopped.wait(wait)
 
     def _list(self) -> str:
         listing = self._cluster.list(self._kind, self._namespace, labels=self._labels)
+        self._refuse_the_past(listing.resource_version)
         kept = [self._keep(obj) for obj in listing.items]
         found = {_name(obj): obj for obj in kept if obj is not None}
         with self._lock:
@@ -119,12 +142,28 @@ class Informer:
                 self._on_change(name, obj)
         for name in before.keys() - found.keys():
             self._on_change(name, None)
+        self._newest = as_number(listing.resource_version)
         self._synced.set()
         return listing.resource_version
 
-    def _follow(self, version: str) -> str:
+    def _refuse_the_past(self, version: str) -> None:
+        """A list from a server that lags behind what was heard already would undo news. Raises Unavailable.
+
+        Where it happens again and again the history itself went back (restored from a backup), and holds.
+        """
+        behind = 0 < as_number(version) < self._newest
+        self._stale_lists = self._stale_lists + 1 if behind else 0
+        if behind and self._stale_lists <= STALE_LISTS_REFUSED:
+            raise Unavailable(f"list of {self._kind}: at version {version}, older than what was heard already")
+
+    def _follow(self) -> None:
+        """To the end of one stream. One that breaks is resumed where it stood: after its last whole event."""
         watch = self._cluster.watch(
-            self._kind, self._namespace, resource_version=version, timeout_s=WATCH_S, labels=self._labels
+            self._kind,
+            self._namespace,
+            resource_version=self._version or "",
+            timeout_s=WATCH_S,
+            labels=self._labels,
         )
         with self._lock:
             self._watch = watch
@@ -134,19 +173,22 @@ class Informer:
             for event in watch:
                 if self._stopped.is_set():
                     break
-                version = event.object["metadata"]["resourceVersion"]
-                self._take(event)
-        except Retry:
-            # A stream that broke is resumed where it stood; only its last event's version can be trusted.
-            if not self._stopped.is_set():
-                self._back_off(None)
+                self._failures = 0
+                self._hear(event)
         finally:
             watch.close()
-        return version
+
+    def _hear(self, event: WatchEvent) -> None:
+        """Events of a kind come in the order of their versions: one that does not was sent before."""
+        version = event.object["metadata"]["resourceVersion"]
+        number = as_number(version)
+        if 0 < number <= self._newest:
+            return
+        self._version, self._newest = version, number
+        if event.type != "BOOKMARK":
+            self._take(event)
 
     def _take(self, event: WatchEvent) -> None:
-        if event.type == "BOOKMARK":
-            return
         name = _name(event.object)
         kept = None if event.type == "DELETED" else self._keep(event.object)
         with self._lock:
@@ -156,14 +198,19 @@ class Informer:
         if kept is not None or before is not None:
             self._on_change(name, kept)
 
-    def _back_off(self, problem: HeadgateError | None) -> None:
+    def _back_off(self, problem: HeadgateError | None) -> float:
         ceiling = min(LAST_BACK_OFF_S, FIRST_BACK_OFF_S * 2.0 ** min(self._failures, 16))
         self._failures += 1
         wait = ceiling * random.uniform(0.5, 1.0)
         if problem is not None:
             wait = max(wait, getattr(problem, "after", None) or 0.0)
-            log.warning("informer", kind=str(self._kind), problem=str(problem), again_in_s=round(wait, 1))
-        self._stopped.wait(wait)
+            log.warning("informer", kind=str(self._kind), problem=str(problem), again_in_s=f"{wait:.1f}")
+        return wait
+
+
+def as_number(version: str) -> int:
+    """A resourceVersion as a number, by which those of one kind are ordered; 0 where it is none."""
+    return int(version) if version.isdigit() else 0
 
 
 def _name(obj: Object) -> Name:

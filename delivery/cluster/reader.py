@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from delivery.cluster.client import Cluster, Object
-from delivery.cluster.informer import Informer
+from delivery.cluster.informer import Informer, as_number
 from delivery.cluster.kinds import Kind
 
 Labels = Mapping[str, str]
@@ -93,5 +93,4 @@ class Memory:
 
 def version_of(obj: Object) -> int:
     """The resourceVersion as a number: Kubernetes orders the versions of one kind."""
-    version = str(obj["metadata"].get("resourceVersion") or "0")
-    return int(version) if version.isdigit() else 0
+    return as_number(str(obj["metadata"].get("resourceVersion") or ""))

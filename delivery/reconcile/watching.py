@@ -77,6 +77,11 @@ class Watching:
         )
         self.memory = Memory(self._informers.items())
 
+    @property
+    def informers(self) -> tuple[Informer, ...]:
+        """All of them, for whoever gives them their turns."""
+        return tuple(self._informers.values())
+
     def start(self) -> None:
         """Lists everything once. Raises Unavailable when the lists do not come."""
         served = self._cluster.serves(VIRTUAL_SERVICE)  # else that informer finds them once a mesh is installed

@@ -1,7 +1,7 @@
 """`python -m tests.scenarios.crash`: every crash point, every kind of API fault, every late write of a deposed leader.
 
-The embedded API server, virtual time, all on as many processes as there are cores. Ends with a line of figures for each
-part, and with exit code 1 where anything did not end as it must.
+The embedded API server, virtual time, all on as many processes as there are cores. Ends with one line of figures, and
+with exit code 1 where anything did not end as it must.
 """
 
 from __future__ import annotations
@@ -13,24 +13,26 @@ import os
 import random
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import structlog
 
 from delivery.reconcile.term import Term
+from tests.scenarios.control_planes import every_death
 from tests.scenarios.effects import Death
 from tests.scenarios.faults import FaultyPool
 from tests.scenarios.in_process import connected
 from tests.scenarios.leaders import DrivenTerm, Stopped, StoppingPool
-from tests.scenarios.process import Process
-from tests.scenarios.store import StaleReader
+from tests.scenarios.process import Process, Watched
 from tests.scenarios.stories import GOOD, STORIES, Story
 from tests.scenarios.telling import Told, check, live, prepared, tell
 from tests.scenarios.universe import POLICY_SPEC, Universe
 
 FAULT_RATE = 0.2
+WHOLE = ("a good version,", "a bad version,")
 PATIENT = {
     "strategy": {"canary": {**POLICY_SPEC["strategy"]["canary"], "readyDeadline": "10m", "maxStepDuration": "15m"}},
     "analysis": {**POLICY_SPEC["analysis"], "noData": {"deadline": "5m"}},
@@ -66,24 +68,23 @@ def survive(story: Story, death: Death, clean: int) -> Result:
 
 
 def muddle_through(story: Story, seed: int) -> Result:
-    """A story with a fifth of all calls failing, a memory that hears late, and parties in random order."""
-    source = random.Random(seed)
+    """A story with a fifth of all calls failing, lists and watches too, and everybody acting in random order."""
     universe, invariants = prepared(story, random.Random(seed), PATIENT)
-    pool = FaultyPool(universe.pool, universe.clock, FAULT_RATE, seed)
-    memory = StaleReader(universe.server, source)
-    process = Process(universe, connected(pool), memory=memory)
+    pool = FaultyPool(universe.pool, universe.clock, FAULT_RATE, random.Random(seed))
+    watched = FaultyPool(universe.pool, universe.clock, FAULT_RATE, random.Random(-seed - 1), watching=True)
+    process = Process(universe, connected(pool), hearing=Watched(universe, connected(watched)))
 
     def turn() -> None:
-        memory.hear()
         if universe.clock.now() >= pool.blocked_until:
             process.turn()
 
     universe.parties.append(turn)
     told = Told(universe, invariants)
     live(story, universe, invariants, 3000)
-    pool.rate = 0.0
+    pool.rate = watched.rate = 0.0
     universe.until(lambda: not any(release.held for release in universe.releases() if not release.active))
-    return _result(f"{story.name}, seed {seed}", story, told, pool.counted.total())
+    universe.pool.close()
+    return _result(f"{story.name}, seed {seed}", story, told, pool.counted.total() + watched.counted.total())
 
 
 # -- two leaders --
@@ -199,34 +200,62 @@ def _together(tasks: Iterable[Task], processes: int) -> list[Result]:
         return [result for result in pool.imap_unordered(run, tasks, chunksize=4) if result is not None]
 
 
-def report(title: str, results: list[Result], figures: Callable[[list[Result]], str]) -> bool:
-    """Prints what failed and the line of figures; whether nothing failed."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part's outcome: whether all ended as it must, and its figures in words."""
+
+    well: bool
+    figures: str
+
+
+def _part(title: str, results: list[Result], figures: str) -> Part:
     failed = [result for result in results if result.problem]
     for result in failed[:10]:
         print(f"FAILED {result.what}: {result.problem}")
-    print(f"{title}: {len(results) - len(failed)} of {len(results)} ended as they must; {figures(results)}")
-    return not failed
+    return Part(not failed, f"{title} {len(results) - len(failed)}/{len(results)} ({figures})")
 
 
-def _extra_writes(results: list[Result]) -> str:
-    counted = Counter(result.figure for result in results)
-    told = ", ".join(f"{count} runs {extra:+d}" for extra, count in sorted(counted.items()))
-    return f"writes compared with no crash: {told}; most {max(counted)}"
-
-
-def _faults(results: list[Result]) -> str:
-    return f"{sum(result.figure for result in results)} calls failed"
-
-
-def _answers(results: list[Result]) -> str:
-    counted = Counter("refused" if result.figure >= 400 else "harmless" for result in results)
-    return (
-        f"late writes: {counted['refused']} refused, {counted['harmless']} came through and changed nothing that counts"
+def crash_points(processes: int, every: int) -> Part:
+    """Virtual time, the embedded server: each death alone."""
+    results = _together(crash_tasks(every), processes)
+    whole = [result.figure for result in results if result.what.startswith(WHOLE)]
+    return _part(
+        "crash points", results, f"{len(whole)} of a release and a rollback, at most {max(whole)} extra writes"
     )
 
 
+def api_faults(processes: int, runs: int) -> Part:
+    """Seeded runs with a fifth of all calls failing."""
+    results = _together(fault_tasks(runs), processes)
+    return _part("API faults", results, f"{sum(result.figure for result in results)} failed calls")
+
+
+def late_writes(processes: int, every: int) -> Part:
+    """A deposed leader's writes that arrive late."""
+    results = _together(overtaking_tasks(every), processes)
+    refused = sum(result.figure >= 400 for result in results)
+    return _part("late writes", results, f"{refused} refused, the others harmless")
+
+
+def on_control_plane(assets: Path | None) -> Part:
+    """The deaths on a control plane that runs."""
+    figures = every_death(assets)
+    for problem in figures.problems:
+        print(f"FAILED {problem}")
+    title = "real kube-apiserver" if assets else "embedded over HTTP"
+    told = f"{title} {figures.survived}/{figures.points} (at most {figures.extra:.2f} extra writes a death)"
+    return Part(not figures.problems and figures.extra <= 1, told)
+
+
+def _timed(part: Callable[[], Part]) -> Part:
+    began = time.monotonic()
+    done = part()
+    print(f"{done.figures}, {time.monotonic() - began:.0f} s", flush=True)
+    return done
+
+
 def main() -> int:
-    """Runs the parts that are asked for (all by default)."""
+    """Runs all parts; the last line has all figures."""
     parser = argparse.ArgumentParser(prog="python -m tests.scenarios.crash", description=__doc__)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--faults", type=int, default=300, help="seeded runs with API faults")
@@ -234,18 +263,17 @@ def main() -> int:
     chosen = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     tell(GOOD)  # what is imported and built once is shared by all
-    parts: list[tuple[str, list[Task], Callable[[list[Result]], str]]] = [
-        ("Crash points (embedded server)", crash_tasks(chosen.every), _extra_writes),
-        ("API faults", fault_tasks(chosen.faults), _faults),
-        ("Two leaders", overtaking_tasks(chosen.every), _answers),
+    named = os.environ.get("KUBEBUILDER_ASSETS")
+    parts = [
+        partial(crash_points, chosen.processes, chosen.every),
+        partial(api_faults, chosen.processes, chosen.faults),
+        partial(late_writes, chosen.processes, chosen.every),
+        *(partial(on_control_plane, assets) for assets in (None, *([Path(named)] if named else []))),
     ]
-    well = True
-    for title, tasks, figures in parts:
-        began = time.monotonic()
-        results = _together(tasks, chosen.processes)
-        well &= report(title, results, figures)
-        print(f"  {time.monotonic() - began:.0f} s", flush=True)
-    return 0 if well else 1
+    done = [_timed(part) for part in parts]
+    verdict = "ok" if all(part.well for part in done) else "FAILED"
+    print(f"crash: {verdict}: {'; '.join(part.figures for part in done)}")
+    return 0 if verdict == "ok" else 1
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ class InProcessPool:
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def request(
         self, method: str, url: str, *, body: str | None, headers: Mapping[str, str], **_transport: Any
@@ -37,15 +38,34 @@ class InProcessPool:
             "server": ("in-process", 80),
         }
         sent: list[Mapping[str, Any]] = []
+        watching = "watch=true" in parts.query
+
+        asked: list[bool] = []
 
         async def receive() -> dict[str, Any]:
+            if asked:  # a watch gives what there is, and no more: the caller comes again
+                return {"type": "http.disconnect"}
+            asked.append(True)
             return {"type": "http.request", "body": (body or "").encode(), "more_body": False}
 
         async def send(message: Mapping[str, Any]) -> None:
             sent.append(message)
 
-        finish(self._server(scope, receive, send))
+        if watching:
+            self._in_loop(self._server(scope, receive, send))
+        else:
+            finish(self._server(scope, receive, send))
         return _response(sent)
+
+    def _in_loop(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        self._loop.run_until_complete(work)
+
+    def close(self) -> None:
+        """Gives back what watches needed."""
+        if self._loop is not None:
+            self._loop.close()
 
 
 def finish(work: Coroutine[Any, Any, None]) -> None:
@@ -65,8 +85,18 @@ def connected(pool: Any) -> Cluster:
     return Cluster(api, sleep=lambda _seconds: None)
 
 
+class Ending(io.BytesIO):
+    """Bytes that are closed once they were read, as a connection is: a stream of them has an end."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        found = super().read(size)
+        if not found:
+            self.close()
+        return found
+
+
 def _response(sent: list[Mapping[str, Any]]) -> urllib3.BaseHTTPResponse:
     [start] = [message for message in sent if message["type"] == "http.response.start"]
     body = b"".join(message.get("body", b"") for message in sent if message["type"] == "http.response.body")
     headers = {name.decode(): value.decode() for name, value in start["headers"]}
-    return urllib3.HTTPResponse(io.BytesIO(body), headers=headers, status=start["status"], preload_content=False)
+    return urllib3.HTTPResponse(Ending(body), headers=headers, status=start["status"], preload_content=False)

@@ -1,11 +1,15 @@
-"""One controller process that takes turns: the real reconciler and observation, without threads."""
+"""One controller process that takes turns: the real informers, observation and reconciler, without threads."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from delivery.clock import Clock
 from delivery.cluster.client import Cluster
+from delivery.cluster.informer import Informer
 from delivery.cluster.kinds import RELEASE
-from delivery.cluster.reader import Live
+from delivery.cluster.reader import Live, Reader
 from delivery.errors import HeadgateError
 from delivery.reconcile.apply import Applier
 from delivery.reconcile.events import Events
@@ -15,16 +19,74 @@ from delivery.reconcile.reconciler import Reconciler
 from delivery.reconcile.records import Records
 from delivery.reconcile.routes import Routes
 from delivery.reconcile.term import Sole, Term
+from delivery.reconcile.watching import Watching
 from delivery.resources.release import Release, release_from_object
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.prometheus import MetricsSource
 from mesh_adapters.istio.routes import IstioRoutes
 from mesh_adapters.istio.series import ISTIO
-from tests.scenarios.store import StoreReader
 from tests.scenarios.universe import SHOP, WEB, Universe
 
 SETTLE_S = 0.25
 AGAIN_S = 0.25
+
+
+@dataclass(slots=True)
+class Hearing:
+    """How a process hears of changes: from the store itself, at once."""
+
+    universe: Universe
+    seen: int = -1
+
+    @property
+    def memory(self) -> Reader:
+        return self.universe.reader
+
+    def changed(self) -> bool:
+        """Whether there is news since this was asked last."""
+        before, self.seen = self.seen, self.universe.reader.revision
+        return before != self.seen
+
+    def active_releases(self) -> list[Release]:
+        found = [release_from_object(obj) for obj in self.universe.reader.list(RELEASE, SHOP)]
+        return [release for release in found if release.active]
+
+
+class Watched:
+    """The same by the controller's own informers, through a client that may be failing."""
+
+    def __init__(self, universe: Universe, cluster: Cluster) -> None:
+        self._universe = universe
+        self._clock = universe.clock
+        self._woken = False
+        self._watching = Watching(
+            cluster,
+            SHOP,
+            wake=lambda _: self._wake(),
+            wake_refused=self._wake,
+            on_release=self._wake,
+            on_policy=lambda _kind, _policy: None,
+        )
+        self._due: dict[Informer, float] = {}
+
+    @property
+    def memory(self) -> Reader:
+        return self._watching.memory
+
+    def changed(self) -> bool:
+        """Gives every informer that is due and has something to hear a turn; whether one of them woke anybody."""
+        for informer in self._watching.informers:
+            news = self._universe.changed_at.get((informer.kind.group, informer.kind.plural), 0) > informer.heard
+            if (news or not informer.synced) and self._clock.now() >= self._due.get(informer, 0.0):
+                self._due[informer] = self._clock.now() + informer.round()
+        woken, self._woken = self._woken, False
+        return woken
+
+    def active_releases(self) -> list[Release]:
+        return self._watching.active_releases()
+
+    def _wake(self) -> None:
+        self._woken = True
 
 
 class Process:
@@ -36,23 +98,20 @@ class Process:
         cluster: Cluster,
         *,
         source: MetricsSource | None = None,
-        memory: StoreReader | None = None,
+        hearing: Hearing | Watched | None = None,
         term: Term | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._universe = universe
         self._clock = clock or universe.clock
         self._term = term or Sole()
-        self._memory = memory or universe.reader
-        routes, records, events = (
-            Routes(cluster, IstioRoutes()),
-            Records(cluster, self._clock),
-            Events(cluster, self._clock),
-        )
+        self._hearing = hearing or Hearing(universe)
+        routes, records = Routes(cluster, IstioRoutes()), Records(cluster, self._clock)
+        events = Events(cluster, self._clock)
         collector = Collector(source or universe.traffic.prometheus, ISTIO, settle=SETTLE_S)
-        self._observation = Observation(collector, self._clock, self._active, lambda _: self.wake(), SETTLE_S)
+        wake: Callable[[Release], None] = lambda _: self.wake()  # noqa: E731 (a listener)
+        self._observation = Observation(collector, self._clock, self._hearing.active_releases, wake, SETTLE_S)
         self._reconciler = Reconciler(
-            Gatherer(self._memory, routes),
+            Gatherer(self._hearing.memory, routes),
             Gatherer(Live(cluster), routes),
             records,
             Applier(cluster, routes, records, events),
@@ -60,8 +119,6 @@ class Process:
             self._observation.reading,
         )
         self._due = 0.0
-        self._seen = -1
-        self.problems: list[HeadgateError] = []
 
     def wake(self) -> None:
         self._due = 0.0
@@ -70,20 +127,13 @@ class Process:
         """A look at Prometheus where one is due, and passes while one follows another at once."""
         self._observation.look()
         for _ in range(20):
-            changed = self._memory.revision != self._seen
-            if not changed and self._clock.now() < self._due:
+            if not self._hearing.changed() and self._clock.now() < self._due:
                 return
             self._pass()
 
     def _pass(self) -> None:
-        self._seen = self._memory.revision
         try:
             again = self._reconciler.reconcile(SHOP, WEB, self._term).again_after
-        except HeadgateError as problem:
-            self.problems.append(problem)
+        except HeadgateError:
             again = AGAIN_S
         self._due = float("inf") if again is None else self._clock.now() + again
-
-    def _active(self) -> list[Release]:
-        found = [release_from_object(obj) for obj in self._memory.list(RELEASE, SHOP)]
-        return [release for release in found if release.active]

@@ -18,6 +18,7 @@ from typing import Any
 from delivery.cluster.client import JSON, Object
 from delivery.cluster.kinds import DELIVERY_POLICY, DEPLOYMENT, NAMESPACE, RELEASE, SERVICE, VIRTUAL_SERVICE, Kind
 from delivery.lab.apiserver.routes import ApiServer
+from delivery.lab.apiserver.store import Change, StorageKey
 from delivery.lab.control_plane import install_crds
 from delivery.lab.footprint import left_behind, user_part
 from delivery.resources.annotations import POLICY
@@ -85,6 +86,8 @@ class Universe:
         self.neighbours = Neighbourhood(self.server, self.user, self.clock)
         self.kubelet = Kubelet(self.user, self.reader, self.clock)
         self.parties: list[Turn] = []
+        self.changed_at: dict[tuple[str, str], int] = {}
+        self.server.store.observe(self._on_change)
         self._order = order
         self._set_up(policy or POLICY_SPEC)
         self.before = user_part(self.user.get(VIRTUAL_SERVICE, WEB, SHOP))
@@ -99,6 +102,9 @@ class Universe:
         spec = {"replicas": 2, "selector": {"matchLabels": {"app": WEB}}, "template": template(WEB, "web:1")}
         meta = {"name": WEB, "namespace": SHOP, "annotations": {POLICY: "standard"}}
         self.user.create(DEPLOYMENT, {"metadata": meta, "spec": spec})
+
+    def _on_change(self, storage: StorageKey, change: Change) -> None:
+        self.changed_at[storage] = change.revision
 
     # -- time --
 

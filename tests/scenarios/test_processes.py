@@ -1,0 +1,140 @@
+"""Real controller processes: killed without a word at every place of a release, stopped and resumed as leaders."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from delivery.cluster.client import Cluster
+from delivery.cluster.lease import LEASE
+from delivery.lab.control_plane import ControlPlane
+from delivery.resources.release import Phase, Release
+from tests.conditions import eventually
+from tests.conftest import Planes, fresh_namespace
+from tests.reconcile.conftest import grounds  # noqa: F401 (the fixture)
+from tests.reconcile.rig import Rig
+from tests.scenarios.served_prometheus import served
+
+pytestmark = pytest.mark.e2e
+ENDS = {0.001: (Phase.SUCCEEDED, [0, 5, 50, 100, 0]), 0.3: (Phase.ROLLED_BACK, [0, 5, 0])}
+
+
+@dataclass
+class Processes:
+    """Controllers of one namespace, each a process of its own; all are gone at the end."""
+
+    plane: ControlPlane
+    rig: Rig
+    prometheus: str
+    folder: Path
+    alive: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self, *more: str) -> subprocess.Popen[bytes]:
+        where = ["--kubeconfig", str(self.plane.kubeconfig), "--prometheus", self.prometheus]
+        options = ["--namespace", self.rig.namespace, "--settle", "0.15", *more]
+        with (self.folder / f"controller-{len(self.alive)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "delivery.cli", "controller", *where, *options], stderr=log
+            )
+        self.alive.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in self.alive:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait(10)
+
+    def told(self) -> str:
+        """The end of every log, for a failing test."""
+        return "\n".join(path.read_text()[-1500:] for path in sorted(self.folder.glob("*.log")))
+
+
+Start = Callable[[str], Processes]
+
+
+@pytest.fixture
+def processes(grounds: Callable[[str], Cluster], planes: Planes, tmp_path: Path) -> Iterator[Start]:  # noqa: F811
+    with ExitStack() as stack:
+
+        def start(plane: str) -> Processes:
+            cluster = grounds(plane)
+            rig = Rig(cluster, fresh_namespace(cluster))
+            stack.callback(rig.end)
+            address = stack.enter_context(served(rig.mesh.prometheus))
+            made = Processes(planes(plane), rig, address, tmp_path)
+            stack.callback(made.end)
+            rig.set_up()
+            rig.deploy()
+            return made
+
+        yield start
+
+
+def place(release: Release) -> tuple[str, str, int]:
+    return release.status.phase.value, release.status.stage.value, release.status.step
+
+
+@pytest.mark.parametrize("plane", ["embedded", "real"])
+@pytest.mark.parametrize("failures", ENDS)
+def test_a_process_that_is_killed_at_every_place_leaves_a_release_that_goes_on(
+    processes: Start, plane: str, failures: float
+) -> None:
+    made = processes(plane)
+    rig, seen = made.rig, set[tuple[str, str, int]]()
+    made.start("--no-leader-election")
+    rig.adopted()
+    rig.mesh.failures = failures
+    rig.image("web:2")
+
+    def ended() -> bool:
+        newest = rig.newest
+        if newest and place(newest) not in seen and not newest.status.phase.final:
+            seen.add(place(newest))
+            made.alive[-1].send_signal(signal.SIGKILL)
+            made.alive[-1].wait(10)
+            made.start("--no-leader-election")
+        return bool(newest and newest.status.phase.final and not newest.held)
+
+    eventually(ended, 200)
+    phase, weights = ENDS[failures]
+    assert rig.release().status.phase is phase, made.told()
+    assert rig.weights() == weights
+    assert len(seen) >= 5, seen
+    rig.check_unwound()
+    rig.check_invariants()
+
+
+@pytest.mark.parametrize("plane", ["embedded", "real"])
+@pytest.mark.parametrize("stopped_at", [(Phase.PREPARING, 0), (Phase.SHIFTING, 1)], ids=lambda at: at[0].value)
+def test_a_leader_that_is_stopped_and_resumed_does_nothing_more(
+    processes: Start, plane: str, stopped_at: tuple[Phase, int]
+) -> None:
+    made = processes(plane)
+    rig = made.rig
+    lease = ["--lease-namespace", rig.namespace]
+    first = made.start(*lease)
+    eventually(lambda: rig.cluster.list(LEASE, rig.namespace).items, 30)
+    rig.adopted()
+    second = made.start(*lease)
+    rig.image("web:2")
+    phase, step = stopped_at
+    rig.until(lambda release: release.status.phase is phase and release.status.step == step)
+    first.send_signal(signal.SIGSTOP)
+    rig.until(lambda release: release.status.phase is Phase.PROMOTING, 90)  # the second one, once the Lease is over
+    first.send_signal(signal.SIGCONT)
+    release = rig.ended(60)
+    assert release.status.phase is Phase.SUCCEEDED, made.told()
+    assert rig.weights() == [0, 5, 50, 100, 0], "a weight moved backwards"
+    assert first.poll() is None
+    assert second.poll() is None
+    eventually(lambda: not rig.release().held)
+    rig.check_unwound()
+    rig.check_invariants()
