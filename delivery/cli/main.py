@@ -17,6 +17,7 @@ import typer
 
 from delivery.cli.backtest import backtest
 from delivery.cli.errors import fail
+from delivery.cli.release_all import release_all
 from delivery.clock import WallClock
 from delivery.cluster.client import Cluster
 from delivery.cluster.credentials import own_namespace
@@ -144,4 +145,5 @@ def _unavailable(name: str) -> Callable[[], None]:
 
 
 app.command()(backtest)
+app.command(name="release-all")(release_all)
 _add_installed_commands()

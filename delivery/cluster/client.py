@@ -224,8 +224,9 @@ class Cluster:
         if served is None:
             answer = self._call("GET", f"/apis/{kind.group}", what=f"API group {kind.group}")
             served = tuple(entry["version"] for entry in answer["versions"])
-            with self._lock:
-                self._served[kind.group] = served
+            if set(served) & set(kind.versions):  # else it may be installed in one of ours later
+                with self._lock:
+                    self._served[kind.group] = served
         for version in kind.versions:
             if version in served:
                 return version

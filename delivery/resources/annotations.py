@@ -10,6 +10,9 @@ POLICY = f"{GROUP}/policy"
 SERVICE = f"{GROUP}/service"
 RELEASE_ID = f"{GROUP}/release-id"
 
+# Written on the user's Deployment, where somebody asked for it.
+LEFT_PAUSED = f"{GROUP}/left-paused"
+
 # Written on what Headgate creates.
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "headgate"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from delivery.resources.annotations import MANAGER
+from delivery.resources.annotations import LEFT_PAUSED, MANAGER
 
 Object = Mapping[str, Any]
 
@@ -13,9 +13,11 @@ Object = Mapping[str, Any]
 def paused_by_us(deployment: Object) -> bool:
     """Whether Headgate set `spec.paused: true`, and nobody has set it since.
 
-    Read from `metadata.managedFields`: an update that changes a field makes its writer the field's manager.
+    Read from `metadata.managedFields`: an update that changes a field makes its writer the field's manager. One that
+    was left paused on purpose is not ours any more.
     """
-    if not deployment["spec"].get("paused"):
+    noted = deployment["metadata"].get("annotations") or {}
+    if not deployment["spec"].get("paused") or LEFT_PAUSED in noted:
         return False
     return any(
         "f:paused" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
