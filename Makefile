@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH)
 
 .NOTPARALLEL:
-.PHONY: demo test setup tools check unit calibration e2e lock crds clean
+.PHONY: demo test setup tools check unit calibration crash e2e bench-idle lock crds clean
 
 demo: setup tools  ## release a good and a bad version through a real Envoy, judged on a real Prometheus
 	headgate lab demo
@@ -27,6 +27,12 @@ unit:
 
 calibration: setup  ## every promise of the statistics, 4,000 simulated releases each
 	pytest -q -m calibration -n 2 --dist load --durations 5
+
+crash: setup  ## every crash point, API faults, late writes of a deposed leader; ends with one line of figures
+	@python -m tests.scenarios.crash --every 31
+
+bench-idle: setup  ## what many Deployments at rest cost, and how soon a change is acted on
+	python -m benchmarks.idle
 
 e2e: setup tools  ## the scenarios of the lab, each end to end
 	pytest -q -m e2e -n 2 --dist load

@@ -15,6 +15,7 @@ from delivery.cluster.kinds import Kind
 Labels = Mapping[str, str]
 Key = tuple[str, str | None, str]
 NO_LABELS: Labels = MappingProxyType({})
+WRITTEN_KEPT = 1000
 BEHIND_AT_MOST_S = 60.0  # an informer that has not heard of a write by then has other troubles
 
 
@@ -61,7 +62,8 @@ class Memory:
             return
         meta, now = obj["metadata"], time.monotonic()
         with self._lock:
-            self._written = {key: kept for key, kept in self._written.items() if now - kept[0] < BEHIND_AT_MOST_S}
+            if len(self._written) > WRITTEN_KEPT:
+                self._written = {key: kept for key, kept in self._written.items() if now - kept[0] < BEHIND_AT_MOST_S}
             self._written[kind.plural, meta.get("namespace"), meta["name"]] = (now, obj)
 
     def find(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:

@@ -87,7 +87,7 @@ def _start_apiserver(stack: ExitStack, folder: Path, assets: Path, etcd_url: str
             f"--service-account-key-file={signing_key}",
             f"--service-account-signing-key-file={signing_key}",
             "--service-account-issuer=https://kubernetes.default.svc",
-            "--service-cluster-ip-range=10.0.0.0/24",
+            "--service-cluster-ip-range=10.0.0.0/16",
             "--disable-admission-plugins=ServiceAccount",
         ],
     )
@@ -115,6 +115,8 @@ def _start_controller_manager(stack: ExitStack, plane: RealPlane, assets: Path) 
             f"--kubeconfig={plane.kubeconfig}",
             f"--service-account-private-key-file={folder / 'apiserver-certificates' / 'apiserver.key'}",
             "--leader-elect=false",
+            "--kube-api-qps=200",  # its 20 a second are for a cluster, where nobody waits for a test
+            "--kube-api-burst=400",
             f"--controllers={CONTROLLERS}",
             "--bind-address=127.0.0.1",
             f"--secure-port={port}",

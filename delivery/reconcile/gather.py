@@ -46,11 +46,16 @@ class Gathered:
 
 
 class Gatherer:
-    """Reads what one Deployment's pass needs, from one reader."""
+    """Reads what one Deployment's pass needs.
 
-    def __init__(self, reader: Reader, routes: Routes) -> None:
+    `wide` is asked where something has to be found among all there is (which route carries a Service?): whole lists
+    from the API server, for every pass, would grow with the cluster. What is found is then read from `reader`.
+    """
+
+    def __init__(self, reader: Reader, routes: Routes, wide: Reader | None = None) -> None:
         self._reader = reader
         self._routes = routes
+        self._wide = wide or reader
 
     def gather(self, namespace: str, name: str) -> Gathered:
         """The objects. Raises what the reads raise, and pydantic's ValidationError for a damaged Release."""
@@ -110,10 +115,11 @@ class Gatherer:
         idle = workload is None or (workload.paused and stable and stable.template_hash == workload.template_hash)
         if deployment is None or idle or not bare.opted_in:
             return bare
-        return replace(bare, configuration=configuration_of(self._reader, self._routes, deployment))
+        return replace(bare, configuration=configuration_of(self._wide, self._routes, deployment))
 
     def _in_release(self, bare: Snapshot, found: Gathered, release: Release, fence: str) -> Snapshot:
-        route = self._routes.state(self._reader, release, recorded_policy(release), found.routes, fence)
+        policy = recorded_policy(release)
+        route = self._routes.state(self._reader, self._wide, release, policy, found.routes, fence)
         canary, back_ends = self._canary(found, release), self._back_ends(found, release)
         return replace(bare, canary=canary, back_ends=back_ends, route=route)
 

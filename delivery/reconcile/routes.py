@@ -49,15 +49,24 @@ class Routes:
         return {key: route for key, route in found.items() if route is not None}
 
     def state(
-        self, reader: Reader, release: Release, policy: DeliveryPolicySpec, routes: RouteObjects, fence: str
+        self,
+        reader: Reader,
+        wide: Reader,
+        release: Release,
+        policy: DeliveryPolicySpec,
+        routes: RouteObjects,
+        fence: str,
     ) -> RouteState:
-        """What the mesh does now, and (before the first edit) what must be remembered to undo ours."""
+        """What the mesh does now, and (before the first edit) what must be remembered to undo ours.
+
+        The routes of the Service are looked for in `wide`, and what is remembered is read from `reader`.
+        """
         split = _split_of(release, 0.0)
         try:
             if not release.status.routes:
                 # Looked for where it is about to be recorded: a light release has no route at all.
                 light = release.spec.light
-                return RouteState(records=() if light else self._records(reader, split, policy))
+                return RouteState(records=() if light else self._records(reader, wide, split, policy))
             return self._observe(release, split, policy, routes, fence)
         except InvalidSpec as problem:
             return RouteState(problem=str(problem))
@@ -127,8 +136,12 @@ class Routes:
             lambda: self._adapter.find(listed, split.namespace, split.apex, selectors, (split.stable, split.canary))
         )
 
-    def _records(self, reader: Reader, split: TrafficSplit, policy: DeliveryPolicySpec) -> tuple[dict[str, Any], ...]:
-        found = self._find(reader, split, policy)
+    def _records(
+        self, reader: Reader, wide: Reader, split: TrafficSplit, policy: DeliveryPolicySpec
+    ) -> tuple[dict[str, Any], ...]:
+        named = [each["metadata"] for each in self._find(wide, split, policy)]
+        read = [reader.find(self._kind, meta["name"], meta["namespace"]) for meta in named]
+        found = [route for route in read if route is not None]
         if not found:
             return (RouteRecord(name=split.apex, namespace=split.namespace, created=True).model_dump(),)
         selectors = _selectors(split.namespace, policy)

@@ -56,7 +56,7 @@ class Controller:
         self._policies = PolicyChecker(cluster, events, clock)
         self._reconciler = Reconciler(
             Gatherer(self._watching.memory, routes),
-            Gatherer(Live(cluster), routes),
+            Gatherer(Live(cluster), routes, self._watching.memory),
             records,
             Applier(cluster, routes, records, events),
             clock,

@@ -25,7 +25,7 @@ def virtual_service(name: str, host: str = "web", **spec: Any) -> dict[str, Any]
 
 
 def state(routes: Routes, cluster: MemoryCluster, found: Release, fence: str = "me/1") -> RouteState:
-    return routes.state(cluster.reader, found, POLICY, routes.recorded(cluster.reader, found), fence)
+    return routes.state(cluster.reader, cluster.reader, found, POLICY, routes.recorded(cluster.reader, found), fence)
 
 
 def split(routes: Routes, cluster: MemoryCluster, found: Release, weight: float, fence: str = "me/1") -> bool:

@@ -112,7 +112,7 @@ class Process:
         self._observation = Observation(collector, self._clock, self._hearing.active_releases, wake, SETTLE_S)
         self._reconciler = Reconciler(
             Gatherer(self._hearing.memory, routes),
-            Gatherer(Live(cluster), routes),
+            Gatherer(Live(cluster), routes, self._hearing.memory),
             records,
             Applier(cluster, routes, records, events),
             self._clock,
