@@ -64,16 +64,16 @@ def parsed(spec: dict[str, Any] | None = None) -> DeliveryPolicySpec:
     return parse_policy(POLICY if spec is None else spec, "policy")
 
 
-def workload(template: str = CANARY, **changes: Any) -> Workload:
+def workload(named: str = CANARY, /, **changes: Any) -> Workload:
     """The user's Deployment of four pods: paused, with the judged template pending."""
     made = Workload(
         name="web",
         namespace="shop",
         uid="uid-web",
         resource_version="7",
-        template=TEMPLATES[template],
-        template_hash=template,
-        images=IMAGES[template],
+        template=TEMPLATES[named],
+        template_hash=named,
+        images=IMAGES[named],
         replicas=4,
         paused=True,
         rolled_out=False,

@@ -123,6 +123,14 @@ STORIES = (
     Story("the canary's node is drained", (Phase.SUCCEEDED,), moments=(Moment(SHIFTING, lose_canary, step=1),),
           losing_pods=True),
     Story("the route's weight is edited", (Phase.SUCCEEDED,), moments=(Moment(SHIFTING, edit_weight, step=1),)),
+    Story(
+        "the route is contested",
+        (Phase.SUCCEEDED,),
+        moments=(
+            *(Moment(SHIFTING, edit_weight, step=1) for _ in range(4)),
+            Moment(Phase.PAUSED, lambda universe: universe.ask("resume")),
+        ),
+    ),
     Story("another field of the route is edited", (Phase.SUCCEEDED,), moments=(Moment(SHIFTING, edit_timeout),)),
     Story(
         "scaled to nothing and up again",
