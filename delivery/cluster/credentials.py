@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, load_incluster_config, new_client_from_config
+from kubernetes.utils.keepalive import tcp_keepalive_socket_options
 
 from delivery.errors import InvalidSpec
 
@@ -16,6 +17,8 @@ UNREADABLE = (ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, K
 
 SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 CONNECTIONS = 32  # every informer holds one while it watches, and the workers want theirs at once
+# A watch sends nothing, so only probes tell that the other end is gone without a word: here after 15 + 3 * 5 = 30 s.
+FIRST_PROBE_S, NEXT_PROBE_S, PROBES = 15, 5, 3
 
 
 def own_namespace() -> str:
@@ -51,6 +54,7 @@ def api_client(kubeconfig: Path | None, context: str | None = None) -> ApiClient
 
 def _pooled(configuration: Configuration) -> Configuration:
     configuration.connection_pool_maxsize = CONNECTIONS
+    configuration.socket_options = tcp_keepalive_socket_options(FIRST_PROBE_S, NEXT_PROBE_S, PROBES)
     return configuration
 
 

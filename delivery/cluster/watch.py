@@ -13,6 +13,9 @@ import urllib3
 from delivery.errors import Expired, Unavailable
 
 Object = dict[str, Any]
+EVENTS = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
+LONGEST_LINE = 64 * 2**20  # bytes; an object in etcd has some 1.5 MiB at most
+AT_ONCE = 64 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +37,55 @@ class Watch:
         try:
             for line in _lines(self._response):
                 yield _event(json.loads(line), self._what)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as problem:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, RecursionError) as problem:
             raise Unavailable(f"{self._what}: the stream broke ({problem})") from problem
         finally:
             self._response.close()
 
     def close(self) -> None:
         """Ends the stream, from any thread; a read that waits returns at once."""
-        with suppress(ValueError, RuntimeError):  # it had ended by itself
+        # It had ended by itself, or ends in its own thread right now.
+        with suppress(ValueError, RuntimeError, OSError, TypeError):
             self._response.shutdown()
 
 
 def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    pending = b""
-    for chunk in response.stream(amt=None, decode_content=True):
-        *whole, pending = (pending + chunk).split(b"\n")
-        yield from (line for line in whole if line.strip())
+    """Whole lines. What the stream ends in without a newline was torn off, and is left out."""
+    pending = bytearray()
+    for chunk in _chunks(response):
+        pending += chunk
+        if b"\n" in chunk:
+            *whole, pending = pending.split(b"\n")
+            yield from (bytes(line) for line in whole if line.strip())
+        elif len(pending) > LONGEST_LINE:
+            raise ValueError(f"a line of more than {LONGEST_LINE} bytes")
 
 
-def _event(raw: Object, what: str) -> WatchEvent:
-    if raw["type"] != "ERROR":
-        return WatchEvent(raw["type"], raw["object"])
-    status = raw["object"]
-    if status.get("code") == 410:
-        raise Expired(f"{what}: {status.get('message', 'too old')}")
-    raise Unavailable(f"{what}: {status.get('message', 'the server ended it with an error')}")
+def _chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """What comes, when it comes: also where a proxy between took the chunks away."""
+    if getattr(response, "chunked", False):
+        yield from response.stream(amt=None, decode_content=True)
+        return
+    while chunk := response.read1(AT_ONCE, decode_content=True):
+        yield chunk
+
+
+def _event(raw: Any, what: str) -> WatchEvent:
+    """Raises ValueError where it is none, Expired or Unavailable where it says that the watch has failed."""
+    if not isinstance(raw, dict) or not isinstance(raw.get("object"), dict):
+        raise ValueError("a line that is no event")  # noqa: TRY004 - the same reaction as to a line that is no JSON
+    found: Object = raw["object"]
+    if raw.get("type") == "ERROR":
+        raise _failed(found, what)
+    if raw.get("type") not in EVENTS:
+        raise ValueError(f"an event of type {raw.get('type')!r}")
+    return WatchEvent(raw["type"], found)
+
+
+def _failed(status: Object, what: str) -> Expired | Unavailable:
+    if status.get("code") == 410 or status.get("reason") in {"Expired", "Gone"}:
+        return Expired(f"{what}: {status.get('message', 'too old')}")
+    details = status.get("details")
+    after = details.get("retryAfterSeconds") if isinstance(details, dict) else None
+    said = f"{what}: {status.get('message', 'the server ended it with an error')}"
+    return Unavailable(said, after=float(after) if isinstance(after, int | float) else None)
