@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from delivery.cluster.kinds import DEPLOYMENT, POD, RELEASE, VIRTUAL_SERVICE
+from delivery.cluster.kinds import DELIVERY_POLICY, DEPLOYMENT, POD, RELEASE, SERVICE, VIRTUAL_SERVICE
 from delivery.resources.release import Phase, Release, Stage
 from tests.scenarios.traffic import SPLIT
 from tests.scenarios.universe import SHOP, WEB, Universe
@@ -65,6 +65,35 @@ def opt_out(universe: Universe) -> None:
 
 def delete_release(universe: Universe) -> None:
     universe.user.delete(RELEASE, universe.releases()[-1].name, SHOP)
+
+
+def delete_policy(universe: Universe) -> None:
+    universe.user.delete(DELIVERY_POLICY, "standard", SHOP)
+
+
+def delete_service(universe: Universe) -> None:
+    universe.user.delete(SERVICE, WEB, SHOP)
+
+
+def delete_back_ends(universe: Universe) -> None:
+    for name in ("web-stable", "web-canary"):
+        universe.user.delete(SERVICE, name, SHOP)
+
+
+def delete_route(universe: Universe) -> None:
+    universe.user.delete(VIRTUAL_SERVICE, WEB, SHOP)
+    universe.before = None
+
+
+def delete_deployment(universe: Universe) -> None:
+    universe.user.delete(DEPLOYMENT, WEB, SHOP)
+
+
+def take_the_name(universe: Universe) -> None:
+    """Something of the user's has the name that a release needs."""
+    ports = [{"name": "http", "port": 80}]
+    universe.create(SERVICE, "web-canary", {"selector": {"app": "other"}, "ports": ports})
+    universe.image("web:2")
 
 
 def edit_weight(universe: Universe) -> None:
@@ -141,5 +170,14 @@ STORIES = (
         ),
         losing_pods=True,
     ),
+    Story("the policy is deleted", (Phase.SUCCEEDED,), moments=(Moment(SHIFTING, delete_policy),)),
+    Story("the Service is deleted", (Phase.SUCCEEDED,), moments=(Moment(SHIFTING, delete_service, step=1),)),
+    Story("our Services are deleted", (Phase.SUCCEEDED,), moments=(Moment(SHIFTING, delete_back_ends, step=1),),
+          losing_pods=True),
+    Story("the route is deleted", (Phase.ROLLED_BACK,), moments=(Moment(SHIFTING, delete_route, step=1),),
+          bypassing=True),
+    Story("the Deployment is deleted", (Phase.FAILED,), moments=(Moment(SHIFTING, delete_deployment, step=1),),
+          bypassing=True),
+    Story("the canary's name is taken", (Phase.FAILED,), begins=take_the_name),
     Story("scaled up", (Phase.SUCCEEDED,), moments=(Moment(SHIFTING, lambda universe: universe.edit(replicas=6)),)),
 )  # fmt: skip
