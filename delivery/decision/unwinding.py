@@ -23,7 +23,7 @@ from delivery.decision.traffic import steer
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Phase, ReleaseStatus, Stage
 
-WAIT_S = 0.25
+WAIT_S = 1.0  # what is waited for is watched, and wakes the next pass by itself; this is for what was missed
 PUT_BACK_FOR_S = 60.0  # after that somebody else keeps setting the template, and theirs it is
 
 

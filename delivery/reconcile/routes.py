@@ -13,7 +13,7 @@ from delivery.decision.snapshot import RouteState
 from delivery.errors import InvalidSpec, NotFound
 from delivery.resources.annotations import FENCE, MANAGER, ownership_labels
 from delivery.resources.policy import DeliveryPolicySpec
-from delivery.resources.release import Release, RouteRecord
+from delivery.resources.release import Release, RouteRecord, Stage
 from mesh_adapters.adapter import RouteAdapter, RouteError, RouteSelector, SplitDisagrees, TrafficSplit
 
 Answer = TypeVar("Answer")
@@ -64,9 +64,9 @@ class Routes:
         split = _split_of(release, 0.0)
         try:
             if not release.status.routes:
-                # Looked for where it is about to be recorded: a light release has no route at all.
-                light = release.spec.light
-                return RouteState(records=() if light else self._records(reader, wide, split, policy))
+                # Looked for, among all there are, only when it is about to be recorded.
+                wanted = release.status.stage is Stage.ROUTE
+                return RouteState(records=self._records(reader, wide, split, policy) if wanted else ())
             return self._observe(release, split, policy, routes, fence)
         except InvalidSpec as problem:
             return RouteState(problem=str(problem))

@@ -11,7 +11,7 @@ from delivery.decision.snapshot import RouteState
 from delivery.errors import Conflict, InvalidSpec, NotFound
 from delivery.reconcile.routes import UNKNOWN_WEIGHT, Routes
 from delivery.resources.policy import DeliveryPolicySpec
-from delivery.resources.release import Phase, Release, RouteRecord
+from delivery.resources.release import Phase, Release, RouteRecord, Stage
 from mesh_adapters.istio.routes import IstioRoutes
 from tests.decision.given import release
 from tests.reconcile.memory_cluster import MemoryCluster
@@ -35,7 +35,7 @@ def split(routes: Routes, cluster: MemoryCluster, found: Release, weight: float,
 def with_routes(cluster: MemoryCluster) -> tuple[Routes, Release]:
     """Routes, and a Release whose record is what they say must be remembered."""
     routes = Routes(cluster.client, IstioRoutes())
-    blank = release(Phase.PREPARING, weight=None, routes=())
+    blank = release(Phase.PREPARING, Stage.ROUTE, weight=None, routes=())
     found = state(routes, cluster, blank)
     assert found.problem is None
     return routes, recording(blank, found.records)
