@@ -15,7 +15,7 @@ from delivery.reconcile.judging import look_again
 from delivery.reconcile.recorded import recorded_policy
 from delivery.reconcile.records import Records
 from delivery.reconcile.term import Term
-from delivery.resources.release import Release
+from delivery.resources.release import Release, ReleaseStatus
 from delivery.telemetry.samples import Reading
 
 
@@ -32,7 +32,8 @@ class Reconciler:
     """Brings one Deployment one pass further. Raises what reads and writes raise; the runner decides on retries.
 
     Memory may be behind the cluster. It is good enough to find that nothing is to be done, and to record what was
-    learned (the record's version is a precondition); what touches anything else is decided on what holds now.
+    learned from telemetry (the record's version is a precondition). Whatever touches anything else, or brings the
+    Release a step further, is decided on what holds now.
     """
 
     def __init__(
@@ -55,7 +56,8 @@ class Reconciler:
         """One pass. Raises Deposed where `term` is over before it ended."""
         found = self._memory.gather(namespace, name)
         decision, target = self._decide(self._memory, found, term)
-        if any(not self._applier.said_already(action, target) for action in decision.actions):
+        news = any(not self._applier.said_already(action, target) for action in decision.actions)
+        if news or _moves(found.active, decision):
             found = self._live.gather(namespace, name)
             decision, target = self._decide(self._live, found, term)
         release = self._record(found.active, decision, term)
@@ -84,3 +86,15 @@ class Reconciler:
             return stored
         term.require()
         return self._records.record(stored, decision.status)
+
+
+def _moves(active: Release | None, decision: Decision) -> bool:
+    """Whether the decision brings the Release to another place, or relies on having read the mesh's weight back."""
+    if active is None or decision.status is None:
+        return False
+    return _place(active.status) != _place(decision.status)
+
+
+def _place(status: ReleaseStatus) -> tuple[object, ...]:
+    traffic = status.traffic
+    return status.phase, status.stage, status.stage_since, status.step, traffic.desired_weight, traffic.verified_weight
