@@ -30,6 +30,7 @@ from delivery.resources.annotations import POLICY as BY_POLICY
 Name = tuple[str | None, str]
 Object = dict[str, Any]
 
+NODE_NAME = "node-1"
 STAGES = ("Release created", "Services created", "canary Deployment created", "route split")
 RELEASED, SERVICES, CANARY, SPLIT = STAGES
 POLICY = {
@@ -45,7 +46,8 @@ def names(deployments: int, namespaces: int) -> list[tuple[str, str]]:
 
 def template(name: str, version: str) -> Object:
     container = {"name": "app", "image": f"registry.example/{name}:{version}", "ports": [{"containerPort": 8080}]}
-    return {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
+    # Kubernetes' own endpoint controller leaves out a pod that is on no node.
+    return {"metadata": {"labels": {"app": name}}, "spec": {"nodeName": NODE_NAME, "containers": [container]}}
 
 
 def fill(cluster: Cluster, found: list[tuple[str, str]]) -> None:
@@ -87,7 +89,7 @@ class Kubelet:
 
     def _run(self, name: Name, uid: str) -> None:
         number, now = next(self._numbers), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        ip = f"10.{number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
+        ip = f"10.{1 + number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
         conditions = [
             {"type": word, "status": "True", "lastTransitionTime": now} for word in ("Ready", "ContainersReady")
         ]
@@ -137,7 +139,7 @@ def watched(cluster: Cluster, sightings: Sightings) -> Iterator[Informer]:
     """The kubelet and the watches run while the context lasts; gives the informer of Deployments."""
     if cluster.serves(NODE):  # the real endpoint controller looks a pod's node up
         with suppress(AlreadyExists):
-            cluster.create(NODE, {"metadata": {"name": "node-1"}})
+            cluster.create(NODE, {"metadata": {"name": NODE_NAME}})
     deployments = Informer(cluster, DEPLOYMENT, on_change=sightings.on_deployment)
     informers = [
         deployments,
