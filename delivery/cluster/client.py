@@ -18,11 +18,12 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 from kubernetes.client import ApiClient
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from delivery.cluster.credentials import api_client, authorization
 from delivery.cluster.failures import error_from_answer
 from delivery.cluster.kinds import Kind
+from delivery.cluster.patience import between_attempts
 from delivery.cluster.watch import Object, Watch, WatchEvent
 from delivery.errors import NotFound, Retry, Unavailable
 
@@ -39,7 +40,6 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0  # as long as an admission webhook may take
 GET_TIMEOUT_S = 10.0  # nothing but a silent connection takes that long for one object
 READ_ATTEMPTS = 3
-LONGEST_WAIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ class Cluster:
         for attempt in Retrying(
             retry=retry_if_exception_type(Retry),
             stop=stop_after_attempt(READ_ATTEMPTS if method == "GET" else 1),
-            wait=_wait,
+            wait=between_attempts,
             sleep=self._sleep,
             reraise=True,
         ):
@@ -331,15 +331,6 @@ class Cluster:
             with closing(response):
                 raise error_from_answer(response.status, response.read(), response.headers, what)
         return response
-
-
-_backing_off = wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.1)
-
-
-def _wait(state: RetryCallState) -> float:
-    problem = state.outcome.exception() if state.outcome else None
-    told = problem.after if isinstance(problem, Retry) else None
-    return _backing_off(state) if told is None else min(told, LONGEST_WAIT_S)
 
 
 def _named(name: str, namespace: str | None) -> str:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 Object = dict[str, Any]
 Event = tuple[int, str, Object]
 NAMESPACE = "shop"
+IDLE_S = 0.02  # a sound stream that has no news sends bookmarks
 ListFault = Literal["status", "stale", "torn", "silent", "dropped", "empty answer", "html"]
 WatchFault = Literal[
     "status", "gone", "error", "ends", "repeats", "torn", "dropped", "silent", "silent before headers", "garbage",
@@ -242,10 +243,12 @@ class _Handler(BaseHTTPRequestHandler):
         while left and not self.faulty.closing and self.faulty.cuts == cuts and time.monotonic() < until:
             with self.faulty.changed:
                 events = self.faulty.since(at)[:left]
-                if not events:
-                    if ending:
-                        break
-                    self.faulty.changed.wait(0.05)
+                if not events and not ending:
+                    self.faulty.changed.wait(IDLE_S)
+            if not events:
+                if ending:
+                    break
+                self._event("BOOKMARK", {"kind": "Service", "metadata": {"resourceVersion": str(at)}})
             for revision, kind, obj in events:
                 self._event(kind, obj)
                 at = revision

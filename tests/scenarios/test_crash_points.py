@@ -9,13 +9,13 @@ from tests.scenarios.stories import BAD, GOOD, STORIES, Story
 from tests.scenarios.telling import tell
 from tests.scenarios.test_stories import by_name
 
-EVERY = {GOOD.name: 9, BAD.name: 7}
+EVERY = {GOOD.name: 17, BAD.name: 13}
 
 
 @pytest.mark.parametrize("story", STORIES, ids=by_name)
 def test_a_release_survives_its_controllers_death(story: Story) -> None:
     clean = len(tell(story).writes)
-    for death in points(story)[:: EVERY.get(story.name, 41)]:
+    for death in points(story)[:: EVERY.get(story.name, 79)]:
         result = survive(story, death, clean)
         assert not result.problem, result
         assert story not in STORIES[:3] or result.figure <= 1, result
