@@ -21,7 +21,7 @@ def by_name(story: Story) -> str:
     return story.name.replace(" ", "-").replace("'", "")
 
 
-@pytest.mark.parametrize("story", (*STORIES, CONTESTED), ids=by_name)
+@pytest.mark.parametrize("story", [*STORIES, CONTESTED], ids=by_name)
 def test_a_story_is_told_as_it_was_written_down(story: Story) -> None:
     told = tell(story)
     check(story, told)
