@@ -13,6 +13,7 @@ from delivery.cluster import informer as informer_module
 from delivery.cluster.client import Listing, Object, WatchEvent
 from delivery.cluster.informer import BARREN_STREAMS, Informer, Keep, Name
 from delivery.cluster.kinds import SERVICE
+from delivery.cluster.reader import version_of
 from delivery.errors import Expired, Unavailable
 from tests.cluster.faulty_server import NAMESPACE, Fault, faulty_server
 from tests.cluster.test_informer_recovery import ScriptedCluster, ScriptedWatch, obj
@@ -162,8 +163,12 @@ def test_a_place_that_cannot_be_read_is_gone_around_by_a_list() -> None:
 def test_it_waits_longer_and_longer_for_streams_that_bring_nothing(how: str) -> None:
     def stream() -> ScriptedWatch:
         old = WatchEvent("MODIFIED", sized("a", 1, 99))
-        script = {"ends": (), "breaks": (Unavailable("reset"),), "repeats": (old,)}[how]
-        return ScriptedWatch(*script)
+        script: dict[str, list[WatchEvent | Exception]] = {
+            "ends": [],
+            "breaks": [Unavailable("reset")],
+            "repeats": [old],
+        }
+        return ScriptedWatch(*script[how])
 
     class Endless(ScriptedCluster):
         def watch(self, *_: Any, **__: Any) -> ScriptedWatch:
@@ -219,6 +224,13 @@ def test_no_old_object_is_held(traced: list[weakref.ref[Traced]]) -> None:
         cluster = ImpatientCluster(server.url)
         informer = Informer(cluster, SERVICE, NAMESPACE, keep=keep)
         informer.start()
+        informer.wait_synced(10.0)
+
+        def current() -> bool:
+            return {found["metadata"]["name"]: version_of(found) for found in informer.list()} == {
+                name: int(version) for name, version in server.versions().items()
+            }
+
         for number in range(30):
             server.put("web")
             server.put(f"passing-{number}")
@@ -226,9 +238,7 @@ def test_no_old_object_is_held(traced: list[weakref.ref[Traced]]) -> None:
             if number % 10 == 5:
                 server.watches.extend([Fault("torn"), Fault("gone")])
                 server.cut()
-        eventually(
-            lambda: {o["metadata"]["resourceVersion"] for o in informer.list()} == set(server.versions().values())
-        )
+            eventually(current)
         held = {id(found) for found in informer.list()}
         gc.collect()
         assert {id(found) for ref in traced if (found := ref()) is not None} == held

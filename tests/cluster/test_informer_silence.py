@@ -36,7 +36,7 @@ def test_a_dead_peer_is_probed_for_on_every_connection(tmp_path: Path) -> None:
         api = api_client(kubeconfig(tmp_path / "kubeconfig", server.url))
         connection = api.rest_client.pool_manager.connection_from_url(server.url)._get_conn()
         connection.connect()
-        asked = connection.sock
+        asked = vars(connection)["sock"]
         assert asked.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         assert asked.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
         if hasattr(socket, "TCP_KEEPIDLE"):
