@@ -36,6 +36,12 @@ CUSTOM_RESOURCE_DEFINITION = Kind(
     namespaced=False,
 )
 VIRTUAL_SERVICE = Kind("networking.istio.io", ("v1", "v1beta1", "v1alpha3"), "VirtualService", "virtualservices")
+DESTINATION_RULE = Kind("networking.istio.io", ("v1", "v1beta1", "v1alpha3"), "DestinationRule", "destinationrules")
+HTTP_ROUTE = Kind("gateway.networking.k8s.io", ("v1", "v1beta1"), "HTTPRoute", "httproutes")
+GRPC_ROUTE = Kind("gateway.networking.k8s.io", ("v1",), "GRPCRoute", "grpcroutes")
+REFERENCE_GRANT = Kind("gateway.networking.k8s.io", ("v1", "v1beta1"), "ReferenceGrant", "referencegrants")
+LINKERD_HTTP_ROUTE = Kind("policy.linkerd.io", ("v1beta3", "v1beta2", "v1beta1", "v1alpha1"), "HTTPRoute", "httproutes")
+TRAFFIC_SPLIT = Kind("split.smi-spec.io", ("v1alpha2", "v1alpha1"), "TrafficSplit", "trafficsplits")
 RELEASE = Kind("headgate.dev", ("v1alpha1",), "Release", "releases")
 DELIVERY_POLICY = Kind("headgate.dev", ("v1alpha1",), "DeliveryPolicy", "deliverypolicies")
 CLUSTER_DELIVERY_POLICY = Kind(
