@@ -2,20 +2,38 @@
 them speak of Service `web` in namespace `shop`."""
 
 import json
+import random
+import re
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
 import pytest
 
-from mesh_adapters.adapter import NoMatchingRoute, RouteAdapter, RouteSelector, RouteTaken, TrafficSplit
+from mesh_adapters.adapter import (
+    Condition,
+    NoMatchingRoute,
+    RouteAdapter,
+    RouteSelector,
+    RouteTaken,
+    Stickiness,
+    TrafficSplit,
+    Treatment,
+)
 
 WEIGHTS = (0, 0.0001, 0.1, 1, 5, 33.3333, 50, 99.9, 100)
+EARLY_USERS = (Condition("header", "x-early", "exact", "yes"), Condition("header", "x-region", "prefix", "eu-"))
+BETA_USERS = (Condition("cookie", "beta", "present"),)
+MATCHED = Treatment(match=(EARLY_USERS, BETA_USERS))
+STICKY = Treatment(sticky=Stickiness("seen", 3600))
+MIRRORED = Treatment(mirror_percent=12.5)
+NONE = Treatment()
+ALL = Treatment((EARLY_USERS,), 100.0, Stickiness("seen", 60))
 
 
-def split(weight: float) -> TrafficSplit:
-    return TrafficSplit("shop", "web", "web-stable", "web-canary", weight)
+def split(weight: float, treatment: Treatment = NONE) -> TrafficSplit:
+    return TrafficSplit("shop", "web", "web-stable", "web-canary", weight, treatment)
 
 
 def text(route: Mapping[str, Any]) -> str:
@@ -23,7 +41,27 @@ def text(route: Mapping[str, Any]) -> str:
     return json.dumps(route)
 
 
+def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
+    """The JSON pointers at which two values differ, as deep down as both still have the same shape."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in {**one, **other}:
+            if key in one and key in other:
+                yield from differences(one[key], other[key], f"{path}/{key}")
+            else:
+                yield f"{path}/{key}"
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for at, (first, second) in enumerate(zip(one, other, strict=True)):
+            yield from differences(first, second, f"{path}/{at}")
+    elif one != other:
+        yield path
+
+
 class RouteContract:
+    destinations: str
+    """A regular expression for the JSON pointers of a rule's list of destinations."""
+    treatments: tuple[Treatment, ...] = ()
+    """Those this kind of route can give."""
+
     @property
     @abstractmethod
     def adapter(self) -> RouteAdapter: ...
@@ -70,11 +108,10 @@ class RouteContract:
         self.adapter.restore(planned, saved, split(5))
         assert (text(route), text(planned)) == (before, after_plan)
 
-    def test_what_is_handed_out_shares_nothing_with_what_was_given(self) -> None:
+    def test_what_is_found_shares_nothing_with_what_was_given(self) -> None:
         route = self.user_route()
         [found] = self.adapter.find([route], "shop", "web")
         found["spec"].clear()
-        self.adapter.plan(route, split(5))["spec"].clear()
         assert route == self.user_route()
 
     @pytest.mark.parametrize("weight", WEIGHTS)
@@ -129,7 +166,7 @@ class RouteContract:
             self.adapter.plan(bystander, split(1))
 
     def test_creates_a_route_of_its_own(self) -> None:
-        created = self.adapter.create(split(5), {"example.org/release": "web-1"})
+        created = self.adapter.create(split(5), {"example.org/release": "web-1"}, ports=(80,))
         assert self.adapter.is_ours(created)
         assert not self.adapter.is_ours(self.user_route())
         assert created["metadata"]["labels"]["example.org/release"] == "web-1"
@@ -141,4 +178,41 @@ class RouteContract:
 
     def test_creates_in_the_version_the_cluster_serves(self) -> None:
         served = self.adapter.ref.versions[-1]
-        assert self.adapter.create(split(5), {}, served)["apiVersion"] == f"{self.adapter.ref.group}/{served}"
+        assert self.adapter.create(split(5), {}, served, (80,))["apiVersion"] == f"{self.adapter.ref.group}/{served}"
+
+    def test_the_plan_touches_nothing_but_the_split(self) -> None:
+        route = self.user_route()
+        changed = list(differences(route, self.adapter.plan(route, split(5))))
+        assert changed
+        assert [path for path in changed if not re.fullmatch(self.destinations, path)] == []
+
+    def test_a_thousand_random_steps_leave_no_trace(self) -> None:
+        draw, route = random.Random(1), self.user_route()
+        saved, planned = self.adapter.save(route, split(0)), self.user_route()
+        for _ in range(1000):
+            weight = draw.choice((draw.randint(0, 1000) / 10, draw.randint(0, 100), draw.randint(0, 10_000) / 100))
+            planned = self.adapter.plan(planned, split(weight))
+            assert self.adapter.read(planned, split(0)) == weight
+        assert text(planned) == text(self.adapter.plan(route, split(weight)))
+        assert text(self.adapter.restore(planned, saved, split(0))) == text(route)
+
+    def test_a_treatment_comes_and_goes_with_the_weight(self) -> None:
+        for treatment in self.treatments:
+            planned = route = self.user_route()
+            saved = self.adapter.save(route, split(0, treatment))
+            for weight in (0, 5, 5, 50, 99.9, 100, 5, 0):
+                planned = self.adapter.plan(planned, split(weight, treatment))
+                bare = self.adapter.plan(route, split(weight))
+                assert text(planned) == text(self.adapter.plan(route, split(weight, treatment)))
+                assert (planned != bare) == (0 < weight < 100)
+                assert self.adapter.read(planned, split(0, treatment)) == weight
+                assert text(self.adapter.restore(planned, saved, split(weight, treatment))) == text(route)
+
+    def test_an_edit_elsewhere_survives_a_treatment(self) -> None:
+        for treatment in self.treatments:
+            route = self.user_route()
+            saved = self.adapter.save(route, split(0, treatment))
+            edited = self.edited_elsewhere(self.adapter.plan(route, split(5, treatment)))
+            again = self.adapter.plan(edited, split(50, treatment))
+            saved = self.adapter.save(again, split(0, treatment), saved=saved)
+            assert text(self.adapter.restore(again, saved, split(0, treatment))) == text(self.edited_elsewhere(route))

@@ -4,10 +4,13 @@ from typing import Any
 
 from mesh_adapters.adapter import RouteAdapter
 from mesh_adapters.istio.routes import IstioRoutes
-from tests.contract.routes.contract import RouteContract
+from tests.contract.routes.contract import ALL, MATCHED, MIRRORED, STICKY, RouteContract
 
 
 class TestIstio(RouteContract):
+    destinations = r"/spec/(http|tls|tcp)/\d+/route(/.*)?"
+    treatments = (MATCHED, STICKY, MIRRORED, ALL)
+
     @property
     def adapter(self) -> RouteAdapter:
         return IstioRoutes()
@@ -47,7 +50,7 @@ class TestIstio(RouteContract):
     def edited_elsewhere(self, route: Mapping[str, Any]) -> dict[str, Any]:
         edited = deepcopy(dict(route))
         edited["metadata"]["annotations"] = {"owner": "storefront team"}
-        edited["spec"]["http"][1]["timeout"] = "3s"
+        next(rule for rule in edited["spec"]["http"] if rule.get("name") == "api")["timeout"] = "3s"
         edited["spec"]["http"].insert(
             0, {"directResponse": {"status": 204}, "match": [{"method": {"exact": "OPTIONS"}}]}
         )

@@ -88,19 +88,18 @@ def test_a_split_route_is_found_whatever_was_added_to_it() -> None:
 
 PAGE = virtual_service("page", rule(to("web"), name="main"), rule(to("cart"), name="cart"))
 TWICE = virtual_service("page", rule(to("web"), name="main"), rule(to("web"), name="main"))
-SUBSET = virtual_service("page", rule({"destination": {"host": "web", "subset": "v1"}}))
 REFUSED: list[tuple[type[RouteError], Object, tuple[RouteSelector, ...], str]] = [
     (
         NoMatchingRoute,
         PAGE,
-        (RouteSelector("page", "shop"), RouteSelector("blog", "shop")),
+        (RouteSelector("page", "shop"), RouteSelector("blog", "shop", field="virtualServices[1]")),
         "VirtualService shop/blog, named in the policy's virtualServices[1], does not exist: create it",
     ),
     (
         NoMatchingRoute,
         PAGE,
         (RouteSelector("page", "shop", ("primary",)),),
-        "shop/page has no HTTP rule with destinations and the name 'primary'; it has 'main', 'cart'",
+        "shop/page has no rule with destinations and the name 'primary'; it has 'main', 'cart'",
     ),
     (
         NoMatchingRoute,
@@ -114,7 +113,6 @@ REFUSED: list[tuple[type[RouteError], Object, tuple[RouteSelector, ...], str]] =
         (RouteSelector("page", "shop", ("main",)),),
         "shop/page: spec.http[0] and spec.http[1] both have the name 'main': give them different names",
     ),
-    (UnsupportedRoute, SUBSET, (), "shop/page: spec.http[0].route[0].destination.subset is 'v1'"),
     (
         RouteTaken,
         virtual_service("page", rule(to("cart")), hosts=["web.shop.svc.cluster.local"]),
@@ -137,3 +135,10 @@ def test_a_split_by_another_controller_is_not_taken_over() -> None:
     route = virtual_service("page", rule(to("web-stable", weight=100), to("web-canary", weight=0)))
     with pytest.raises(RouteTaken, match=r"shop/page: spec.http\[0\].route already sends traffic to"):
         ISTIO.save(route, split(5))
+
+
+def test_a_subset_of_the_apex_is_found_and_cannot_be_split_by_services() -> None:
+    route = virtual_service("page", rule({"destination": {"host": "web", "subset": "v1"}}))
+    assert found(route) == ["shop/page"]
+    with pytest.raises(UnsupportedRoute, match=r"shop/page: spec.http\[0\].route\[0\].destination.subset is 'v1'"):
+        ISTIO.save(route, split(0))

@@ -2,6 +2,8 @@
 
     {"rules": [{"kind": "http", "name": "primary", "match": DIGEST, "rest": DIGEST, "route": [...]}]}
 
+whatever the kind of route calls its list of destinations.
+
 `match` and `rest` are digests of the rule's match conditions and of all of it but its destinations. A rule is known
 first by the destinations themselves (a split list folds back to the recorded one, or it is not the same), then by the
 most of these that still agree; so rules may be edited, moved, added and removed while a release runs.
@@ -14,12 +16,10 @@ from copy import deepcopy
 from typing import Any
 
 from mesh_adapters.adapter import Saved
-from mesh_adapters.istio.destinations import Names, folded, matching
-from mesh_adapters.istio.rules import Rule
+from mesh_adapters.splitting.rules import Address, Rule
+from mesh_adapters.splitting.slots import Entries, folded, matching
 
 Entry = Mapping[str, Any]
-Address = tuple[str, int]
-"""A rule's kind and index in the object at hand."""
 
 
 def recorded(rule: Rule, destinations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def record(entries: Sequence[Entry]) -> dict[str, Any]:
     return {"rules": [dict(entry) for entry in entries]}
 
 
-def known(rules: Sequence[Rule], saved: Saved | None, names: Names) -> dict[Address, Entry]:
+def known(rules: Sequence[Rule], saved: Saved | None, names: Entries) -> dict[Address, Entry]:
     """Which recorded entry each rule is; a rule that is not in the record is not in the answer."""
     entries: Sequence[Entry] = (saved or {}).get("rules") or ()
     candidates = [
@@ -47,8 +47,8 @@ def known(rules: Sequence[Rule], saved: Saved | None, names: Names) -> dict[Addr
     found: dict[Address, int] = {}
     # The sort is stable: among equals, the order of the rules and of the record decides.
     for _, rule, at in sorted(candidates, key=lambda candidate: candidate[0], reverse=True):
-        if (rule.kind, rule.index) not in found and at not in found.values():
-            found[rule.kind, rule.index] = at
+        if rule.address not in found and at not in found.values():
+            found[rule.address] = at
     return {address: entries[at] for address, at in found.items()}
 
 
@@ -62,8 +62,8 @@ def _likeness(rule: Rule, entry: Entry) -> tuple[bool, bool, bool]:
 
 
 def _marks(rule: Rule) -> dict[str, str]:
-    rest = {key: value for key, value in rule.body.items() if key != "route"}
-    return {"name": rule.name, "match": _digest(rule.body.get("match")), "rest": _digest(rest)}
+    rest = {key: value for key, value in rule.body.items() if key != rule.key}
+    return {"name": rule.name, "match": _digest(rule.matches), "rest": _digest(rest)}
 
 
 def _digest(value: Any) -> str:

@@ -1,0 +1,56 @@
+"""How a route of the Gateway API names the back ends of a split: references to Services."""
+
+from dataclasses import dataclass
+
+from mesh_adapters.adapter import TrafficSplit
+from mesh_adapters.gateway.cookies import without_cookie
+from mesh_adapters.splitting.slots import Arm, Destination, Entry
+from mesh_adapters.splitting.weights import Limit
+
+LIMIT = Limit(each=1_000_000)
+CORE = ("", "core", None)
+"""What the group of a Service is called; Linkerd's own routes say `core`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEntries:
+    """The backendRefs of one route, which stands in `route_namespace`."""
+
+    route_namespace: str
+    split: TrafficSplit
+
+    def arm(self, entry: Entry) -> Arm | None:
+        split = self.split
+        if entry.get("kind") not in ("Service", None) or entry.get("group") not in CORE:
+            return None
+        if (entry.get("namespace") or self.route_namespace) != split.namespace:
+            return None
+        return {split.apex: Arm.APEX, split.stable: Arm.STABLE, split.canary: Arm.CANARY}.get(entry.get("name") or "")
+
+    def refused(self, entry: Entry) -> str | None:
+        """Nothing is: whatever goes to the apex can go to another Service."""
+        del entry
+        return None
+
+    def weight(self, entry: Entry) -> int:
+        weight = entry.get("weight")
+        return 1 if weight is None else int(weight)
+
+    def content(self, entry: Entry, arm: Arm | None) -> Destination:
+        content = {key: value for key, value in entry.items() if key != "weight"}
+        if arm is None:
+            return content
+        content["name"] = self.split.apex
+        return without_cookie(content, self.split.canary) if arm is Arm.CANARY else content
+
+    def entry(self, content: Destination, arm: Arm | None, weight: int | None) -> Destination:
+        entry = dict(content)
+        if arm is not None:
+            entry["name"] = self.split.stable if arm is Arm.STABLE else self.split.canary
+        if weight is not None:
+            entry["weight"] = weight
+        return entry
+
+    @property
+    def limit(self) -> Limit:
+        return LIMIT

@@ -1,0 +1,105 @@
+"""How a VirtualService names the back ends of a split: hosts of Services, or subsets of the apex's host."""
+
+from dataclasses import dataclass, field
+
+from mesh_adapters.adapter import TrafficSplit
+from mesh_adapters.istio.cookies import without_cookie
+from mesh_adapters.istio.hosts import ServiceHosts, renamed
+from mesh_adapters.splitting.slots import Arm, Destination, Entry
+from mesh_adapters.splitting.weights import Limit
+
+LIMIT = Limit(total=2**31 - 1)
+"""Istio adds the weights of a rule up in an int32."""
+
+
+@dataclass(frozen=True, slots=True)
+class IstioEntries:
+    """The destinations of one VirtualService. A subset of the apex is none of the apex's Services: its pods are chosen
+    by a DestinationRule, which a Service beside the apex has not got."""
+
+    hosts: ServiceHosts
+    split: TrafficSplit
+    _services: dict[str, str | None] = field(default_factory=dict)
+
+    def service(self, host: str) -> str | None:
+        """The Service of the split's namespace that a host means."""
+        if host not in self._services:
+            self._services[host] = self.hosts.service(host)
+        return self._services[host]
+
+    def arm(self, entry: Entry) -> Arm | None:
+        target = entry.get("destination") or {}
+        service, subset = self.service(target.get("host") or ""), target.get("subset")
+        split = self.split
+        if split.subsets is not None:
+            return self._arm_of_subset(subset) if service == split.apex else None
+        if service == split.apex:
+            return None if subset else Arm.APEX
+        if service == split.stable:
+            return Arm.STABLE
+        return Arm.CANARY if service == split.canary else None
+
+    def refused(self, entry: Entry) -> str | None:
+        target = entry.get("destination") or {}
+        subset = target.get("subset")
+        if self.split.subsets is not None or not subset or self.service(target.get("host") or "") != self.split.apex:
+            return None
+        return (
+            f".destination.subset is {subset!r}; a subset of the apex Service cannot be split between two Services: "
+            "set `splitBy: subsets` (or auto) in the policy, remove the subset, or choose other rules"
+        )
+
+    def weight(self, entry: Entry) -> int:
+        return entry.get("weight") or 0
+
+    def content(self, entry: Entry, arm: Arm | None) -> Destination:
+        content = {key: value for key, value in entry.items() if key != "weight"}
+        if arm is None:
+            return content
+        content["destination"] = self._target(content["destination"], Arm.APEX)
+        return without_cookie(content, self.split.canary) if arm is Arm.CANARY else content
+
+    def entry(self, content: Destination, arm: Arm | None, weight: int | None) -> Destination:
+        entry = dict(content)
+        if arm is not None:
+            entry["destination"] = self._target(content["destination"], arm)
+        if weight is not None:
+            entry["weight"] = weight
+        return entry
+
+    @property
+    def limit(self) -> Limit:
+        return LIMIT
+
+    def subset(self, own: str | None, arm: Arm) -> str:
+        """The subset of one arm that stands for the user's own one of the apex, or for the apex itself."""
+        name = self.split.stable if arm is Arm.STABLE else self.split.canary
+        return f"{name}-{own}" if own else name
+
+    def _target(self, target: Destination, arm: Arm) -> Destination:
+        """The destination with another arm in place of the one it names."""
+        split = self.split
+        if split.subsets is None:
+            service = {Arm.APEX: split.apex, Arm.STABLE: split.stable, Arm.CANARY: split.canary}[arm]
+            return {**target, "host": renamed(target["host"], service)}
+        own = self._own_subset(target.get("subset"))
+        subset = own if arm is Arm.APEX else self.subset(own, arm)
+        if subset:
+            return {**target, "subset": subset}
+        return {key: value for key, value in target.items() if key != "subset"}
+
+    def _arm_of_subset(self, subset: str | None) -> Arm | None:
+        if not subset or subset in (self.split.subsets or ()):
+            return Arm.APEX
+        for arm, name in ((Arm.STABLE, self.split.stable), (Arm.CANARY, self.split.canary)):
+            if subset == name or subset.startswith(f"{name}-"):
+                return arm
+        return None
+
+    def _own_subset(self, subset: str | None) -> str | None:
+        for name in (self.split.stable, self.split.canary):
+            if subset == name:
+                return None
+            if subset and subset.startswith(f"{name}-"):
+                return subset.removeprefix(f"{name}-")
+        return subset or None

@@ -1,0 +1,47 @@
+"""Which routes a mesh follows, and what it calls its metrics, by the name a policy gives it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mesh_adapters.adapter import RouteAdapter, RouteRef, Series
+from mesh_adapters.gateway.routes import GRPC, HTTP, LINKERD, GatewayRoutes
+from mesh_adapters.istio.routes import IstioRoutes
+from mesh_adapters.istio.series import ISTIO
+from mesh_adapters.linkerd.series import LINKERD as LINKERD_SERIES
+from mesh_adapters.linkerd.traffic_split import TrafficSplits
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """One provider. A route that is missing is made by the first of `adapters` whose kind the cluster serves;
+    `told_by` are the groups of API that only this mesh brings to a cluster."""
+
+    name: str
+    adapters: tuple[RouteAdapter, ...]
+    series: Series
+    told_by: tuple[str, ...] = ()
+
+
+def meshes(cluster_domain: str = "cluster.local") -> Mapping[str, Mesh]:
+    """Every provider by name, in the order in which `auto` takes one for a Service without a route."""
+    http, grpc = GatewayRoutes(HTTP), GatewayRoutes(GRPC)
+    found = (
+        Mesh("istio", (IstioRoutes(cluster_domain),), ISTIO, ("networking.istio.io",)),
+        Mesh(
+            "linkerd",
+            (http, grpc, GatewayRoutes(LINKERD), TrafficSplits()),
+            LINKERD_SERIES,
+            ("policy.linkerd.io", "split.smi-spec.io"),
+        ),
+        Mesh("gateway-api", (http, grpc), ISTIO, ("gateway.networking.k8s.io",)),
+    )
+    return {mesh.name: mesh for mesh in found}
+
+
+def every_adapter(cluster_domain: str = "cluster.local") -> tuple[RouteAdapter, ...]:
+    """One adapter for each kind of route."""
+    by_kind: dict[RouteRef, RouteAdapter] = {}
+    for mesh in meshes(cluster_domain).values():
+        for adapter in mesh.adapters:
+            by_kind.setdefault(adapter.ref, adapter)
+    return tuple(by_kind.values())

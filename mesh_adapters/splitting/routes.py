@@ -1,0 +1,295 @@
+"""What every kind of route has in common: a kind says how it writes rules and destinations, and all else is here."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from mesh_adapters.adapter import (
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    NoMatchingRoute,
+    Route,
+    RouteRef,
+    RouteSelector,
+    RouteTaken,
+    Saved,
+    SplitDisagrees,
+    TrafficSplit,
+    UnsupportedRoute,
+)
+from mesh_adapters.splitting.rules import (
+    Address,
+    Rule,
+    identity,
+    in_scope,
+    is_split,
+    reaches_apex,
+    require_named_rules,
+    selectors_of,
+)
+from mesh_adapters.splitting.saved import known, record, recorded
+from mesh_adapters.splitting.slots import Destination, Entries, Slot, divided, divisible, folded, united
+from mesh_adapters.splitting.weights import canary_share
+
+Object = dict[str, Any]
+
+
+class SplitRoutes(ABC):
+    """A RouteAdapter but for what one kind of route says in its own way."""
+
+    @property
+    @abstractmethod
+    def ref(self) -> RouteRef: ...
+
+    @property
+    def noun(self) -> str:
+        """What messages call an object of this kind."""
+        return self.ref.kind
+
+    @property
+    def beside_refs(self) -> tuple[RouteRef, ...]:
+        return ()
+
+    @abstractmethod
+    def entries(self, route: Route, split: TrafficSplit) -> Entries:
+        """How this route names the back ends of the split."""
+
+    @abstractmethod
+    def rules(self, route: Route) -> list[Rule]:
+        """Its rules that have destinations."""
+
+    @abstractmethod
+    def with_destinations(self, route: Route, lists: Mapping[Address, list[Destination]]) -> Object:
+        """The route with these lists of destinations in place of what those rules have."""
+
+    @abstractmethod
+    def untreated(self, route: Route, split: TrafficSplit, names: Entries) -> Route:
+        """The route without what a treatment has added; the route itself where nothing has."""
+
+    @abstractmethod
+    def treated(self, route: Route, split: TrafficSplit, scope: Sequence[Rule], names: Entries) -> Object:
+        """The split route with the split's treatment; `scope` are its rules that are split. Raises UnsupportedRoute."""
+
+    @abstractmethod
+    def require_room(self, routes: Sequence[Route], split: TrafficSplit) -> None:
+        """Raises RouteTaken when a route of ours would stand beside one that already has the apex's traffic."""
+
+    @abstractmethod
+    def blank(self, split: TrafficSplit, ports: Sequence[int]) -> Object:
+        """The spec of a route that sends all of the apex's traffic to the apex."""
+
+    def suited(
+        self,
+        routes: Sequence[Route],  # noqa: ARG002 -- most kinds need no more than Services
+        split: TrafficSplit,
+        beside: Sequence[Route],  # noqa: ARG002
+        pod_labels: Mapping[str, str] | None = None,  # noqa: ARG002
+    ) -> TrafficSplit:
+        return split
+
+    def not_followed(self, route: Route) -> str | None:  # noqa: ARG002 -- most kinds have no status
+        return None
+
+    def find(
+        self,
+        routes: Sequence[Route],
+        namespace: str,
+        apex: str,
+        selectors: Sequence[RouteSelector] = (),
+        arms: Sequence[str] | None = None,
+    ) -> list[Object]:
+        stable, canary = arms or (f"{apex}-stable", f"{apex}-canary")
+        wish = TrafficSplit(namespace, apex, stable, canary, canary_weight=0)
+        live = [route for route in routes if not (route.get("metadata") or {}).get("deletionTimestamp")]
+        mine = [selector for selector in selectors if selector.means(self.ref)]
+        if selectors:
+            chosen = [self._selected(live, selector) for selector in mine]
+            found = [route for route in live if any(route is each for each in chosen)]
+        else:
+            found = [route for route in live if self._carries(route, wish)]
+        for route in found:
+            self._require_reached(route, wish, mine)
+        if not found and not selectors:
+            self.require_room(live, wish)
+        return [deepcopy(dict(route)) for route in found]
+
+    def create(
+        self, split: TrafficSplit, labels: Mapping[str, str], version: str | None = None, ports: Sequence[int] = ()
+    ) -> Object:
+        route = {
+            "apiVersion": f"{self.ref.group}/{version or self.ref.versions[0]}",
+            "kind": self.ref.kind,
+            "metadata": {
+                "name": split.apex,
+                "namespace": split.namespace,
+                "labels": {**labels, MANAGED_BY_LABEL: MANAGED_BY},
+            },
+            "spec": self.blank(split, ports),
+        }
+        return self.plan(route, split)
+
+    def is_ours(self, route: Route) -> bool:
+        labels = (route.get("metadata") or {}).get("labels") or {}
+        return bool(labels.get(MANAGED_BY_LABEL) == MANAGED_BY)
+
+    def save(
+        self,
+        route: Route,
+        split: TrafficSplit,
+        selectors: Sequence[RouteSelector] = (),
+        saved: Saved | None = None,
+    ) -> Object:
+        names = self.entries(route, split)
+        bare = self.untreated(route, split, names)
+        rules = self.rules(bare)
+        if saved is None:
+            self._require_untaken(route, rules, split, names)
+            self._require_splittable(route, rules, split, selectors, names)
+        scope = in_scope(route, rules, selectors, names)
+        found = known([rule for rule in scope if is_split(rule, names)], saved, names)
+        kept = []
+        for rule in scope:
+            if not is_split(rule, names):
+                kept.append(recorded(rule, rule.entries))
+            elif rule.address in found:
+                kept.append(recorded(rule, found[rule.address]["route"]))
+        return record(kept)
+
+    def plan(self, route: Route, split: TrafficSplit, selectors: Sequence[RouteSelector] = ()) -> Object:
+        names = self.entries(route, split)
+        bare = self.untreated(route, split, names)
+        rules = self.rules(bare)
+        if split.canary_weight > 0 and not any(is_split(rule, names) for rule in rules):
+            self._require_splittable(route, rules, split, selectors, names)
+        scope = in_scope(route, rules, selectors, names)
+        share = canary_share(split.canary_weight)
+        lists = {}
+        for rule in scope:
+            slots = folded(rule.entries, names)
+            if any(slot.apex for slot in slots):
+                if split.canary_weight > 0:
+                    self._require_fine_enough(route, rule, slots, split, names)
+                lists[rule.address] = divided(slots, names, share)
+        planned = self.with_destinations(bare, lists)
+        if not split.treated:
+            return planned
+        divided_rules = [rule for rule in self.rules(planned) if rule.address in lists]
+        return self.treated(planned, split, divided_rules, names)
+
+    def read(self, route: Route, split: TrafficSplit, selectors: Sequence[RouteSelector] = ()) -> float | None:
+        names = self.entries(route, split)
+        rules = self.rules(self.untreated(route, split, names))
+        seen: dict[float | None, str] = {}
+        for rule in in_scope(route, rules, selectors, names):
+            for slot in folded(rule.entries, names):
+                if slot.apex and slot.share:
+                    percent = None if slot.canary is None else float(slot.canary * 100)
+                    seen.setdefault(percent, rule.field)
+        if len(seen) > 1:
+            found = ", ".join(f"{_percent(weight)} in {field}" for weight, field in seen.items())
+            raise SplitDisagrees(
+                f"{self.identity(route)}: the canary's share of Service {split.namespace}/{split.apex} differs: "
+                f"{found}. Somebody has edited it during the release: set the weight again"
+            )
+        return next(iter(seen), None)
+
+    def restore(self, route: Route, saved: Saved, split: TrafficSplit) -> Object:
+        names = self.entries(route, split)
+        bare = self.untreated(route, split, names)
+        mine = [rule for rule in self.rules(bare) if is_split(rule, names)]
+        found = known(mine, saved, names)
+        lists = {
+            rule.address: united(folded(rule.entries, names), found.get(rule.address, {}).get("route"), names)
+            for rule in mine
+        }
+        return self.with_destinations(bare, lists)
+
+    def identity(self, route: Route) -> str:
+        """What messages call this object."""
+        return identity(self.noun, route)
+
+    def _carries(self, route: Route, split: TrafficSplit) -> bool:
+        names = self.entries(route, split)
+        return any(reaches_apex(rule, names) for rule in self.rules(route))
+
+    def _selected(self, routes: Sequence[Route], selector: RouteSelector) -> Route:
+        for route in routes:
+            if selectors_of(route, [selector]):
+                return route
+        raise NoMatchingRoute(
+            f"{self.noun} {selector.namespace}/{selector.name}, named in the policy's {selector.field}, "
+            "does not exist: create it or correct the name"
+        )
+
+    def _require_reached(self, route: Route, split: TrafficSplit, selectors: Sequence[RouteSelector]) -> None:
+        """Raises unless there is something to split, which needs not be possible in every form."""
+        names = self.entries(route, split)
+        rules = self.rules(route)
+        if not any(is_split(rule, names) for rule in rules):
+            self._require_scope(route, rules, split, selectors, names)
+
+    def _require_scope(
+        self,
+        route: Route,
+        rules: Sequence[Rule],
+        split: TrafficSplit,
+        selectors: Sequence[RouteSelector],
+        names: Entries,
+    ) -> list[Rule]:
+        for selector in selectors_of(route, selectors):
+            require_named_rules(self.identity(route), rules, selector, names, f"{split.namespace}/{split.apex}")
+        scope = in_scope(route, rules, selectors, names)
+        if not scope:
+            raise NoMatchingRoute(
+                f"{self.identity(route)} has no rule with a destination that is Service "
+                f"{split.namespace}/{split.apex}: add one, or name another {self.noun} in the policy"
+            )
+        return scope
+
+    def _require_splittable(
+        self,
+        route: Route,
+        rules: Sequence[Rule],
+        split: TrafficSplit,
+        selectors: Sequence[RouteSelector],
+        names: Entries,
+    ) -> None:
+        if any(is_split(rule, names) for rule in rules):
+            return
+        for rule in self._require_scope(route, rules, split, selectors, names):
+            self._require_plain(route, rule, names)
+            self._require_fine_enough(route, rule, folded(rule.entries, names), split, names)
+
+    def _require_untaken(self, route: Route, rules: Sequence[Rule], split: TrafficSplit, names: Entries) -> None:
+        for rule in rules:
+            if is_split(rule, names):
+                raise RouteTaken(
+                    f"{self.identity(route)}: {rule.field} already sends traffic to {split.stable} or {split.canary}: "
+                    f"end the release or the other controller that split it, and put {split.apex} back as destination"
+                )
+
+    def _require_plain(self, route: Route, rule: Rule, names: Entries) -> None:
+        for at, entry in enumerate(rule.entries):
+            problem = names.refused(entry)
+            if problem:
+                raise UnsupportedRoute(f"{self.identity(route)}: {rule.field}[{at}]{problem}")
+        if len(rule.entries) > 1 and not any(names.weight(entry) for entry in rule.entries):
+            raise UnsupportedRoute(
+                f"{self.identity(route)}: every weight in {rule.field} is 0 or missing, so there is no share to split: "
+                "give the destinations weights"
+            )
+
+    def _require_fine_enough(
+        self, route: Route, rule: Rule, slots: Sequence[Slot], split: TrafficSplit, names: Entries
+    ) -> None:
+        if not divisible(slots, names, canary_share(split.canary_weight)):
+            raise UnsupportedRoute(
+                f"{self.identity(route)}: {rule.field} cannot give the canary exactly {split.canary_weight:g} %, for "
+                "with its own weights they would exceed what the mesh takes: use smaller weights in the same "
+                "proportion, or a rounder step"
+            )
+
+
+def _percent(weight: float | None) -> str:
+    return "not split" if weight is None else f"{weight:g} %"
