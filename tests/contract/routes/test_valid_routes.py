@@ -27,7 +27,7 @@ CANARY_NAMES = ("web-stable", "web-canary")
 on_a_server = settings(
     max_examples=12, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-alone = settings(max_examples=60, derandomize=True, deadline=None)
+alone = settings(max_examples=30, derandomize=True, deadline=None)
 each_version = pytest.mark.parametrize(("kind", "version"), VERSIONS, ids=NAMES)
 
 
@@ -73,7 +73,7 @@ def test_sends_traffic_to_the_apex_and_names_no_canary(kind: Kind, version: str)
 def test_all_that_a_schema_has_is_generated() -> None:
     seen: set[str] = set()
 
-    @settings(alone, max_examples=600)
+    @settings(alone, max_examples=300)
     @given(routes(VIRTUAL_SERVICE, served_versions(VIRTUAL_SERVICE)[0]))
     def collect(route: Object) -> None:
         seen.update(_paths(route["spec"]))
@@ -158,7 +158,7 @@ def test_overrides_and_demands_reach_every_field_that_their_path_names() -> None
 
 
 def test_a_keyword_that_is_not_understood_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"all\[\].*multipleOf"):
+    with pytest.raises(ValueError, match=r"^\[\]: schema keyword multipleOf"):
         values({"type": "array", "items": {"type": "integer", "multipleOf": 5}}, overrides={}).validate()
 
 

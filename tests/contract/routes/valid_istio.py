@@ -111,6 +111,7 @@ _TRAFFIC_POLICY: Demands = {
     "**.subsets": {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     "**.subsets[].name": {"enum": ("v1", "v2", "blue", "green")},
     "**.subsets[].labels{}": {"pattern": _DNS_LABEL},
+    "**.matchLabels{}": {"pattern": _DNS_LABEL},
     "**.consistentHash": {"anyOf": [{"required": [key]} for key in ("httpHeaderName", "httpCookie", "useSourceIp")]},
     "**.connectionPool.tcp.idleTimeout": {"format": "duration"},
     "**.httpCookie.ttl": {"format": "duration"},
