@@ -1,82 +1,73 @@
 """The lab's mesh control plane: watches, translates, and puts Envoy's files in place in an order that fails nobody.
 
 Endpoints come before the clusters that read them, clusters are warm before a route names them, and a cluster whose
-Service is gone stays a while for requests that are still on their way.
+Service is gone stays a while for requests that are still on their way. The status of a route tells of it only once
+Envoy has it.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import signal
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import requests
 import structlog
 import typer
 
 from delivery.cluster.client import Cluster, Object
-from delivery.cluster.informer import Informer, Name
-from delivery.cluster.kinds import ENDPOINT_SLICE, SERVICE, VIRTUAL_SERVICE
+from delivery.cluster.informer import Informer, Name, everything
+from delivery.cluster.kinds import (
+    DESTINATION_RULE,
+    ENDPOINT_SLICE,
+    POD,
+    REFERENCE_GRANT,
+    SERVICE,
+    TRAFFIC_SPLIT,
+    VIRTUAL_SERVICE,
+    Kind,
+)
+from delivery.errors import HeadgateError
+from delivery.lab.mesh.admin import Admin
+from delivery.lab.mesh.files import Files
 from delivery.lab.mesh.naming import Upstream
+from delivery.lab.mesh.references import ROUTE_KINDS, References
+from delivery.lab.mesh.route_status import with_our_parents
 from delivery.lab.mesh.translate import assignment, cluster, routes, upstreams
+from delivery.lab.mesh.upstreams import Pods
+
+__all__ = ["Files", "MeshControl"]
 
 log = structlog.get_logger()
 KEEP_S = 5.0
 WARM_WITHIN_S = 5.0
+TAKEN_WITHIN_S = 2.0
 SYNC_TIMEOUT_S = 30.0
-
-
-@dataclass(slots=True)
-class Files:
-    """Envoy's dynamic configuration in one folder. Each file is replaced by rename, which is what Envoy watches."""
-
-    folder: Path
-    _written: dict[Path, str] = field(default_factory=dict)
-
-    @property
-    def clusters(self) -> Path:
-        return self.folder / "clusters.json"
-
-    @property
-    def routes(self) -> Path:
-        return self.folder / "routes.json"
-
-    def endpoints(self, upstream: Upstream) -> Path:
-        return self.folder / f"endpoints-{re.sub('[^a-z0-9.-]', '_', upstream.cluster)}.json"
-
-    def put(self, path: Path, resources: list[dict[str, Any]]) -> bool:
-        """Writes a discovery response where it differs from the last one; True when it was written."""
-        body = json.dumps(resources, sort_keys=True)
-        if self._written.get(path) == body:
-            return False
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps({"version_info": str(time.time_ns()), "resources": resources}))
-        fresh.replace(path)
-        self._written[path] = body
-        return True
+ALWAYS = (SERVICE, ENDPOINT_SLICE, POD)
+WHERE_SERVED = (VIRTUAL_SERVICE, DESTINATION_RULE, *ROUTE_KINDS, REFERENCE_GRANT, TRAFFIC_SPLIT)
 
 
 class MeshControl:
     """Keeps the files as the cluster's objects say."""
 
     def __init__(self, api: Cluster, files: Files, admin_url: str) -> None:
+        self._api = api
         self._files = files
-        self._admin_url = admin_url
+        self._admin = Admin(admin_url)
         self._changed = threading.Event()
         self._stopped = threading.Event()
-        self._informers = {
-            kind.plural: Informer(api, kind, on_change=self._on_change)
-            for kind in (SERVICE, ENDPOINT_SLICE, VIRTUAL_SERVICE)
-        }
+        self._informers: dict[Kind, Informer] = {}
         self._kept: dict[str, tuple[Upstream, float]] = {}
+        self._refused = ""
 
     def run(self) -> None:
         """Works until `stop`."""
+        for kind in (*ALWAYS, *(kind for kind in WHERE_SERVED if self._api.serves(kind))):
+            keep = _labels_only if kind == POD else everything
+            self._informers[kind] = Informer(self._api, kind, on_change=self._on_change, keep=keep)
         for informer in self._informers.values():
             informer.start()
         for informer in self._informers.values():
@@ -93,18 +84,54 @@ class MeshControl:
         self._changed.set()
 
     def write(self) -> None:
-        """Brings every file up to date."""
-        known = self._known(upstreams(self._informers[SERVICE.plural].list()))
-        slices = self._informers[ENDPOINT_SLICE.plural].list()
-        for upstream in known.values():
-            self._files.put(self._files.endpoints(upstream), [assignment(upstream, slices)])
-        configured = [cluster(upstream, str(self._files.endpoints(upstream))) for upstream in known.values()]
-        if self._files.put(self._files.clusters, configured):
-            self._await_warm(set(known))
-        self._files.put(self._files.routes, [routes(known, self._routes())])
+        """Brings every file up to date, then the status of every route."""
+        services = self._list(SERVICE)
+        known = self._known(upstreams(services, self._list(DESTINATION_RULE)))
+        self._write_clusters(known)
+        gateway = {kind: self._list(kind) for kind in ROUTE_KINDS}
+        references = References.among(services, self._list(REFERENCE_GRANT))
+        table = routes(known, self._list(VIRTUAL_SERVICE), gateway, self._list(TRAFFIC_SPLIT), references)
+        self._files.put(self._files.routes, [table])
+        self._write_statuses(gateway, references)
 
-    def _routes(self) -> list[Object]:
-        return sorted(self._informers[VIRTUAL_SERVICE.plural].list(), key=lambda vs: vs["metadata"]["name"])
+    def _write_clusters(self, known: dict[str, Upstream]) -> None:
+        slices, pods = self._list(ENDPOINT_SLICE), self._pods()
+        for upstream in known.values():
+            self._files.put(self._files.endpoints(upstream), [assignment(upstream, slices, pods)])
+        configured = [cluster(upstream, str(self._files.endpoints(upstream))) for upstream in known.values()]
+        if not self._files.put(self._files.clusters, configured):
+            return
+        if not self._await(lambda: known.keys() <= self._admin.clusters(), WARM_WITHIN_S):
+            log.warning("clusters are not warm", missing=sorted(known.keys() - self._admin.clusters()))
+
+    def _write_statuses(self, gateway: dict[Kind, list[Object]], references: References) -> None:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        changes = [
+            (kind, route, wanted)
+            for kind, found in gateway.items()
+            for route in found
+            if (wanted := with_our_parents(kind, route, references, now)) is not None
+        ]
+        if not changes or not self._taken():
+            return
+        for kind, route, wanted in changes:
+            meta = route["metadata"]
+            body = {"metadata": {"resourceVersion": meta["resourceVersion"]}, "status": {"parents": wanted}}
+            try:
+                self._api.patch(kind, meta["name"], meta["namespace"], body, subresource="status")
+            except HeadgateError as problem:  # changed or gone meanwhile, which is news that wakes the loop
+                log.info("status not written", kind=str(kind), route=meta["name"], problem=str(problem))
+
+    def _taken(self) -> bool:
+        """Whether Envoy routes by what was last written; what it refused once it is not asked for again."""
+        version = self._files.version(self._files.routes)
+        if version == self._refused:
+            return False
+        if self._await(lambda: self._admin.routes_version() == version, TAKEN_WITHIN_S):
+            return True
+        self._refused = version
+        log.warning("Envoy does not take the routes", version=version)
+        return False
 
     def _known(self, present: dict[str, Upstream]) -> dict[str, Upstream]:
         now = time.monotonic()
@@ -113,24 +140,29 @@ class MeshControl:
         self._kept = {name: (up, seen) for name, (up, seen) in self._kept.items() if now - seen < KEEP_S}
         return {name: upstream for name, (upstream, _) in sorted(self._kept.items())}
 
-    def _await_warm(self, names: set[str]) -> None:
-        deadline = time.monotonic() + WARM_WITHIN_S
-        while time.monotonic() < deadline and not self._stopped.is_set():
-            if names <= self._active():
-                return
-            time.sleep(0.02)
-        log.warning("clusters are not warm", missing=sorted(names - self._active()))
+    def _pods(self) -> Pods:
+        metas = (pod["metadata"] for pod in self._list(POD))
+        return {(meta["namespace"], meta["name"]): meta["labels"] for meta in metas}
 
-    def _active(self) -> set[str]:
-        """The clusters Envoy routes to now; none while it does not answer."""
-        try:
-            answer = requests.get(f"{self._admin_url}/clusters", timeout=2)
-        except requests.RequestException:
-            return set()
-        return {line.partition("::")[0] for line in answer.text.splitlines()}
+    def _list(self, kind: Kind) -> list[Object]:
+        informer = self._informers.get(kind)
+        return informer.list() if informer else []
+
+    def _await(self, condition: Callable[[], bool], within_s: float) -> bool:
+        deadline = time.monotonic() + within_s
+        while not condition():
+            if time.monotonic() > deadline or self._stopped.is_set():
+                return False
+            time.sleep(0.02)
+        return True
 
     def _on_change(self, _name: Name, _object: Object | None) -> None:
         self._changed.set()
+
+
+def _labels_only(pod: Object) -> Object:
+    meta = pod["metadata"]
+    return {"metadata": {"namespace": meta["namespace"], "name": meta["name"], "labels": meta.get("labels") or {}}}
 
 
 def main(
