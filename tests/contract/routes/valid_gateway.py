@@ -29,6 +29,8 @@ _OTHER_SERVICES = ("api", "reviews", "ratings")
 _PLAIN_PATHS = ("/", "/api", "/api/v1/items", "/a%20b", "/x;y=1")
 _DOMAIN = r"^[a-z][a-z0-9]{0,6}\.example$"
 _TOKEN = "^[A-Za-z][A-Za-z0-9-]{0,10}$"
+# People write percentages, and now and then all that is allowed.
+_WEIGHTS = st.integers(0, 100) | st.integers(0, 100) | st.sampled_from((1000, 999_983, 1_000_000))
 _DURATION_MS = {"0s": 0, "500ms": 500, "2s": 2000, "1m30s": 90_000, "1h": 3_600_000}
 
 _DEMANDS: Demands = {
@@ -169,6 +171,7 @@ def route_specs(schema: Schema, apex: str, namespace: str) -> SearchStrategy[Obj
         **(_GRPC_OVERRIDES if _is_grpc(schema) else _OVERRIDES),
         "**.backendRefs[]": lambda plain: _backends(plain, "group" in backend, apex, namespace),
         "**.backendRefs": lambda plain: plain.map(_some_weight),
+        "**.backendRefs[].weight": _WEIGHTS,
         "parentRefs": parents,
     }
     demands: Demands = {**_DEMANDS, "": {"required": ["parentRefs", "rules"]}}

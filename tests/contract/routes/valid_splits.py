@@ -25,7 +25,7 @@ def traffic_split_specs(draw: DrawFn, schema: Schema, apex: str) -> Object:
     items = schema["properties"]["backends"]["items"]["properties"]
     overrides: dict[str, Override] = {
         "service": st.just(apex),
-        "backends": lambda plain: plain.map(_each_once).map(_some_weight),
+        "backends": lambda plain: plain.map(_each_once).map(lambda backends: _some_weight(backends, apex)),
         "**.backends[].service": st.sampled_from((apex, *_OTHER_SERVICES)),
         "**.backends[].weight": _weights(items["weight"]),
     }
@@ -45,7 +45,10 @@ def _each_once(backends: list[Object]) -> list[Object]:
     return list({entry["service"]: entry for entry in backends}.values())
 
 
-def _some_weight(backends: list[Object]) -> list[Object]:
-    if all(str(entry["weight"]) in ("0", "0.0") for entry in backends):
-        backends[-1]["weight"] = 1
+def _some_weight(backends: list[Object], apex: str) -> list[Object]:
+    """The apex, where it is a backend, gets traffic; not all others may have none either."""
+    idle = [entry for entry in backends if str(entry["weight"]) in ("0", "0.0")]
+    for entry in idle:
+        if entry["service"] == apex or len(idle) == len(backends):
+            entry["weight"] = 1
     return backends
