@@ -13,27 +13,25 @@ from mesh_adapters.linkerd.traffic_split import TrafficSplits
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
-    """One provider. A route that is missing is made by the first of `adapters` whose kind the cluster serves;
-    `told_by` are the groups of API that only this mesh brings to a cluster."""
+    """One provider. A route that is missing is made by the first of `makers` whose kind the cluster serves; `told_by`
+    are the groups of API that only this mesh brings to a cluster."""
 
     name: str
     adapters: tuple[RouteAdapter, ...]
+    makers: tuple[RouteAdapter, ...]
     series: Series
     told_by: tuple[str, ...] = ()
 
 
 def meshes(cluster_domain: str = "cluster.local") -> Mapping[str, Mesh]:
     """Every provider by name, in the order in which `auto` takes one for a Service without a route."""
-    http, grpc = GatewayRoutes(HTTP), GatewayRoutes(GRPC)
+    istio, http, grpc = IstioRoutes(cluster_domain), GatewayRoutes(HTTP), GatewayRoutes(GRPC)
+    linkerd, smi = GatewayRoutes(LINKERD), TrafficSplits()
+    smi_group, policy_group = smi.ref.group, linkerd.ref.group
     found = (
-        Mesh("istio", (IstioRoutes(cluster_domain),), ISTIO, ("networking.istio.io",)),
-        Mesh(
-            "linkerd",
-            (http, grpc, GatewayRoutes(LINKERD), TrafficSplits()),
-            LINKERD_SERIES,
-            ("policy.linkerd.io", "split.smi-spec.io"),
-        ),
-        Mesh("gateway-api", (http, grpc), ISTIO, ("gateway.networking.k8s.io",)),
+        Mesh("istio", (istio,), (istio,), ISTIO, (istio.ref.group,)),
+        Mesh("linkerd", (http, grpc, linkerd, smi), (http, linkerd, smi), LINKERD_SERIES, (policy_group, smi_group)),
+        Mesh("gateway-api", (http, grpc), (http,), ISTIO, (http.ref.group,)),
     )
     return {mesh.name: mesh for mesh in found}
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from delivery.errors import InvalidSpec
@@ -33,17 +34,128 @@ class VirtualServiceSelector(Spec):
 
 class IstioMesh(Spec):
     virtual_services: tuple[VirtualServiceSelector, ...] = ()
+    split_by: Literal["auto", "services", "subsets"] = Field(
+        default="auto",
+        description="subsets keep the traffic policy of the Service's DestinationRule; auto: subsets where it has one",
+    )
+
+
+class GatewayRouteSelector(Spec):
+    """One route that carries the Service, and which of its named rules (all when empty)."""
+
+    name: str = Field(min_length=1)
+    namespace: str | None = None
+    kind: Literal["HTTPRoute", "GRPCRoute"] = "HTTPRoute"
+    rules: tuple[str, ...] = ()
+
+
+class LinkerdRouteSelector(GatewayRouteSelector):
+    kind: Literal["HTTPRoute", "GRPCRoute", "TrafficSplit"] = "HTTPRoute"  # type: ignore[assignment]  # one more
+    group: Literal["gateway.networking.k8s.io", "policy.linkerd.io"] = Field(
+        default="gateway.networking.k8s.io", description="whose HTTPRoute"
+    )
+
+
+class GatewayMesh(Spec):
+    routes: tuple[GatewayRouteSelector, ...] = ()
+
+
+class LinkerdMesh(Spec):
+    routes: tuple[LinkerdRouteSelector, ...] = ()
+
+
+def _one_choice(mesh: Mesh) -> Mesh:
+    chosen = [
+        name
+        for name, routes in (
+            ("istio", mesh.istio.virtual_services),
+            ("linkerd", mesh.linkerd.routes),
+            ("gateway-api", mesh.gateway_api.routes),
+        )
+        if routes and mesh.provider != name
+    ]
+    if mesh.provider != "auto" and chosen:
+        raise ValueError(f"provider is {mesh.provider}, and routes are named for {chosen[0]}: correct one of them")
+    if len(chosen) > 1:
+        raise ValueError(f"routes are named for {' and '.join(chosen)}: one release has one mesh, choose it")
+    return mesh
 
 
 class Mesh(Spec):
-    provider: Literal["auto", "istio"] = "auto"
+    provider: Literal["auto", "istio", "linkerd", "gateway-api"] = Field(
+        default="auto", description="auto: whichever mesh's route carries the Service"
+    )
     istio: IstioMesh = IstioMesh()
+    linkerd: LinkerdMesh = LinkerdMesh()
+    gateway_api: GatewayMesh = GatewayMesh()
+    metrics: Literal["auto", "istio", "linkerd"] = Field(
+        default="auto", description="whose metrics to judge by; auto: the provider's, Istio's for gateway-api"
+    )
+    propagation_delay: Duration = Field(
+        default=1.0, description="until every proxy has heard of what was written: before traffic depends on it"
+    )
+
+    chosen_once = model_validator(mode="after")(_one_choice)
 
 
 def _expressible(weight: float) -> float:
     if round(weight, 4) != weight:
         raise ValueError("a mesh splits traffic to 0.0001 %; give at most four decimals")
     return weight
+
+
+class FaultSpec(Spec):
+    """For a chaos step: `percent` of the requests are answered late, or with a status instead of an answer."""
+
+    percent: float = Field(gt=0, le=100)
+    delay: Duration | None = Field(default=None, gt=0)
+    abort: int | None = Field(default=None, ge=200, le=599)
+
+    @model_validator(mode="after")
+    def _does_something(self) -> FaultSpec:
+        if self.delay is None and self.abort is None:
+            raise ValueError("give delay, abort or both")
+        return self
+
+
+class ValueMatch(Spec):
+    """How a value must be; exactly one of the four."""
+
+    exact: str | None = None
+    prefix: str | None = None
+    regex: str | None = Field(default=None, description="RE2, of the whole value")
+    present: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> ValueMatch:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("give exactly one of exact, prefix, regex and present")
+        try:
+            re.compile(self.regex or "")
+        except re.error as problem:
+            raise ValueError(f"regex {self.regex!r} is no regular expression: {problem}") from problem
+        return self
+
+
+class RequestMatch(Spec):
+    """Requests for which all of this holds go to the canary, whatever the weight."""
+
+    headers: dict[str, ValueMatch] = Field(default_factory=dict)
+    cookies: Annotated[dict[str, ValueMatch], Field(max_length=1)] = Field(default_factory=dict)
+    query_params: dict[str, ValueMatch] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _something(self) -> RequestMatch:
+        if not (self.headers or self.cookies or self.query_params):
+            raise ValueError("name a header, a cookie or a query parameter; a match of everything is a weight of 100")
+        return self
+
+
+class Sticky(Spec):
+    """Whom the canary answered it answers again, until the release or the cookie ends."""
+
+    cookie: str = Field(default="headgate", pattern=r"^[A-Za-z0-9_-]+$")
+    max_age: Duration = Field(default=3600.0, ge=1)
 
 
 class Step(Spec):
@@ -54,6 +166,12 @@ class Step(Spec):
     )
     min_duration: Duration | None = Field(default=None, description="overrides minStepDuration")
     gate: Literal["approval"] | None = Field(default=None, description="ask a person before leaving this step")
+    mirror: float = Field(
+        default=0.0, ge=0, le=100, description="percent of all requests that the canary gets a copy of as well"
+    )
+    fault: FaultSpec | None = Field(
+        default=None, description="done to the requests that match or a sticky cookie sent to the canary"
+    )
 
 
 def _from_number(value: Any) -> Any:
@@ -81,10 +199,19 @@ class Canary(Spec):
     ready_deadline: Duration = Field(
         default=600.0, gt=0, description="a canary that is not ready by then is rolled back; counted anew at each step"
     )
+    match: tuple[RequestMatch, ...] = Field(default=(), description="who gets the canary beside the weight's share")
+    sticky: Sticky | None = None
     drain: Duration = Field(default=10.0, description="between the last traffic and the canary's deletion")
     stable_floor: int = Field(
         default=1, ge=0, description="with fewer ready stable pods than this the release holds: no step is left"
     )
+
+    @model_validator(mode="after")
+    def _faults_have_somebody(self) -> Canary:
+        for at, step in enumerate(self.steps):
+            if step.fault and not self.match and not self.sticky:
+                raise ValueError(f"steps[{at}].fault needs `match` or `sticky`: only requests so chosen can be treated")
+        return self
 
 
 class Strategy(Spec):
@@ -172,6 +299,10 @@ class DeliveryPolicySpec(Spec):
     analysis: Analysis = Analysis()
     on_rollback: Literal["keepPending", "restoreTemplate"] = "keepPending"
     revision_history_limit: int = Field(default=10, ge=1, description="finished Releases to keep for each Deployment")
+
+    def step_of(self, weight: float) -> Step | None:
+        """The step that has this weight in percent; None for 0, 100 and weights between steps."""
+        return next((step for step in self.strategy.canary.steps if step.weight == weight), None)
 
     @property
     def weights(self) -> tuple[float, ...]:

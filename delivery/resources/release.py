@@ -116,8 +116,18 @@ class RouteRecord(Record):
 
     name: str
     namespace: str
+    group: str = "networking.istio.io"
+    kind: str = "VirtualService"
     created: bool = False
     saved: dict[str, Any] = Field(default_factory=dict)
+
+
+class SubsetsRecord(Record):
+    """The DestinationRule that gets the two arms as subsets; `own` are the user's subsets of the same pods."""
+
+    name: str
+    namespace: str
+    own: tuple[str, ...] = ()
 
 
 class EvidencePoint(Record):
@@ -190,7 +200,9 @@ class ReleaseStatus(Record):
     step_since: Time | None = Field(default=None, description="since when this step's weight is verified")
     progress: str = Field(default="", description="step of steps, for people")
     traffic: Traffic = Traffic()
+    mesh: str = Field(default="", description="the provider whose routes these are")
     routes: tuple[RouteRecord, ...] = ()
+    subsets: SubsetsRecord | None = Field(default=None, description="the arms are subsets of the Service's host")
     analysis: AnalysisRecord = AnalysisRecord()
     verdict: str = ""
     evidence: Evidence | None = Field(default=None, description="the newest look")

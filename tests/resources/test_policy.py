@@ -153,7 +153,10 @@ def test_a_deadline_or_an_interval_of_nothing_is_refused(path: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        (nested("mesh.provider", "nginx"), "spec.mesh.provider: Input should be 'auto' or 'istio' (got 'nginx')"),
+        (
+            nested("mesh.provider", "nginx"),
+            "spec.mesh.provider: Input should be 'auto', 'istio', 'linkerd' or 'gateway-api' (got 'nginx')",
+        ),
         (nested("onRollback", "explode"), "spec.onRollback: "),
         (nested("analysis.risk.wrongRollback", 0), "spec.analysis.risk.wrongRollback: "),
         (nested("analysis.risk.wrongAdvance", 0.6), "spec.analysis.risk.wrongAdvance: "),
