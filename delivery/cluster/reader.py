@@ -13,7 +13,7 @@ from delivery.cluster.informer import Informer, as_number
 from delivery.cluster.kinds import Kind
 
 Labels = Mapping[str, str]
-Key = tuple[str, str | None, str]
+Key = tuple[Kind, str | None, str]
 NO_LABELS: Labels = MappingProxyType({})
 WRITTEN_KEPT = 1000
 BEHIND_AT_MOST_S = 60.0  # an informer that has not heard of a write by then has other troubles
@@ -64,7 +64,7 @@ class Memory:
         with self._lock:
             if len(self._written) > WRITTEN_KEPT:
                 self._written = {key: kept for key, kept in self._written.items() if now - kept[0] < BEHIND_AT_MOST_S}
-            self._written[kind.plural, meta.get("namespace"), meta["name"]] = (now, obj)
+            self._written[kind, meta.get("namespace"), meta["name"]] = (now, obj)
 
     def find(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
         return self._newest(kind, (namespace, name), self._informers[kind].get(name, namespace))
@@ -82,7 +82,7 @@ class Memory:
         return self._informers[kind].synced
 
     def _newest(self, kind: Kind, name: tuple[str | None, str], heard: Object | None) -> Object | None:
-        key = (kind.plural, *name)
+        key = (kind, *name)
         with self._lock:
             if heard is None or key not in self._written:
                 return heard

@@ -9,6 +9,12 @@ from delivery.resources.release import ReleaseStatus
 CONTESTED = "RouteContested"
 EDITS_ALLOWED = 3
 WITHIN_S = 300.0
+_SPLIT_FIELDS = {
+    "VirtualService": ".spec.http[].route",
+    "HTTPRoute": ".spec.rules[].backendRefs",
+    "GRPCRoute": ".spec.rules[].backendRefs",
+    "TrafficSplit": ".spec.backends",
+}
 
 
 def edited_outside(snapshot: Snapshot, status: ReleaseStatus) -> bool:
@@ -26,9 +32,10 @@ def route_contested(snapshot: Snapshot, status: ReleaseStatus, now: float) -> st
     recent = [at for at in status.traffic.corrections if now - at <= WITHIN_S]
     if len(recent) < EDITS_ALLOWED or not edited_outside(snapshot, status):
         return None
-    where = ", ".join(f"{route.namespace}/{route.name}" for route in status.routes)
+    where = ", ".join(f"{route.kind} {route.namespace}/{route.name}" for route in status.routes)
+    fields = sorted({_SPLIT_FIELDS.get(route.kind, ".spec") for route in status.routes})
     return (
-        f"the split of VirtualService {where} was edited {len(recent) + 1} times in {now - recent[0]:.0f} s by "
-        f"{snapshot.route.editor or 'somebody else'}: let it ignore .spec.http[].route[].weight and .spec.http[].route "
+        f"the split of {where} was edited {len(recent) + 1} times in {now - recent[0]:.0f} s by "
+        f"{snapshot.route.editor or 'somebody else'}: let it ignore {' and '.join(fields)} "
         "(in Argo CD: ignoreDifferences), then resume the Release"
     )

@@ -10,15 +10,15 @@ from dataclasses import replace
 
 from delivery.decision.actions import Announce, Decision, EnsureBackEnds, EnsureCanary
 from delivery.decision.phases import enter, move
-from delivery.decision.snapshot import Snapshot
+from delivery.decision.snapshot import RouteState, Snapshot
 from delivery.decision.steps import replicas_for
 from delivery.decision.traffic import steer
 from delivery.decision.unwinding import WAIT_S, ended, unwind
 from delivery.resources.policy import DeliveryPolicySpec
-from delivery.resources.release import Phase, ReleaseStatus, RouteRecord, Stage
+from delivery.resources.release import Phase, ReleaseStatus, RouteRecord, Stage, SubsetsRecord
 
+NOT_KEPT = "the route does not keep its split at 0 %"
 PODS_LATER = "its pods come once the route is split"
-SETTLE_S = 1.0  # what is ready here must have reached every proxy before traffic depends on it
 
 
 def begin(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
@@ -64,30 +64,43 @@ def _back_ends(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicy
         return Decision(status, (EnsureCanary(0, PODS_LATER),), again_after=WAIT_S)
     if snapshot.back_ends.stable_ready < max(1, stable.ready):
         return _wait_or_give_up(status, policy, now, "StableNotReady", "no stable pod is ready behind its Service")
-    return Decision(enter(status, Stage.ROUTE, now), again_after=SETTLE_S)
+    return Decision(enter(status, Stage.ROUTE, now), again_after=policy.mesh.propagation_delay)
 
 
 def _route(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
-    if not settled(status, now):
-        return Decision(status, again_after=SETTLE_S)
+    if not settled(status, policy, now):
+        return Decision(status, again_after=policy.mesh.propagation_delay)
     if snapshot.route.problem:
         return unwind(status, Phase.FAILED, "RouteInvalid", snapshot.route.problem, now)
     if snapshot.route.carries(0.0) and status.routes:
         return Decision(enter(status, Stage.CANARY, now), again_after=0.0)
-    late = _give_up_when_late(status, policy, now, "RouteNotFollowed", "the route does not keep its split at 0 %")
+    not_kept = snapshot.route.unfollowed or NOT_KEPT
+    late = _give_up_when_late(status, policy, now, "RouteNotFollowed", not_kept)
     if late:
         return late
     if not status.routes:
-        routes = tuple(RouteRecord.model_validate(record) for record in snapshot.route.records)
-        status = status.model_copy(update={"routes": routes})
+        status = _with_routes(status, snapshot.route)
+        status = enter(status, Stage.ROUTE, now) if status.subsets else status
+    if status.subsets and (not snapshot.back_ends.exist or not settled(status, policy, now)):
+        stable = snapshot.back_ends.stable_hash
+        ensure = EnsureBackEnds(stable, "the route is to name subsets, which every proxy must know before")
+        return Decision(status, (ensure,), again_after=WAIT_S)
     status, split = steer(status, 0.0, "all traffic to the stable pods before a canary pod exists")
     return Decision(status, (split,), again_after=WAIT_S)
+
+
+def _with_routes(status: ReleaseStatus, found: RouteState) -> ReleaseStatus:
+    """The status with what must be known of the routes to split them and to give them back."""
+    routes = tuple(RouteRecord.model_validate(record) for record in found.records)
+    subsets = None if found.subsets is None else SubsetsRecord.model_validate(found.subsets)
+    return status.model_copy(update={"mesh": found.mesh, "routes": routes, "subsets": subsets})
 
 
 def _canary(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
     if not snapshot.route.carries(0.0):
         status, split = steer(status, 0.0, "the route was changed while the canary starts")
-        late = _give_up_when_late(status, policy, now, "RouteNotFollowed", "the route does not keep its split at 0 %")
+        not_kept = snapshot.route.unfollowed or NOT_KEPT
+        late = _give_up_when_late(status, policy, now, "RouteNotFollowed", not_kept)
         return late or Decision(status, (split,), again_after=WAIT_S)
     size = replicas_for(policy.weights[0], snapshot.stable.replicas if snapshot.stable else 1)
     if not _canary_is_this_releases(snapshot) or snapshot.canary.replicas != size:
@@ -127,9 +140,9 @@ def _canary_is_this_releases(snapshot: Snapshot) -> bool:
     return bool(canary.exists and canary.ours and release and canary.of_release == release.name)
 
 
-def settled(status: ReleaseStatus, now: float) -> bool:
+def settled(status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> bool:
     """Whether the present stage began long enough ago for every proxy to have heard of what it relies on."""
-    return now - (status.stage_since or now) >= SETTLE_S
+    return now - (status.stage_since or now) >= policy.mesh.propagation_delay
 
 
 def _with_progress(status: ReleaseStatus, policy: DeliveryPolicySpec) -> ReleaseStatus:

@@ -105,7 +105,7 @@ def _follow_rollout(snapshot: Snapshot, status: ReleaseStatus, workload: Workloa
     return Decision(status, again_after=WAIT_S)
 
 
-def _settle(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
+def _settle(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
     workload = snapshot.workload
     if workload is None:
         return Decision(status)  # the guards have it
@@ -115,10 +115,14 @@ def _settle(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySp
         return Decision(status, (PauseDeployment(True, "the next template waits for its release"),), WAIT_S)
     if snapshot.release and snapshot.release.spec.light:
         return Decision(enter(status, Stage.REMOVE_BACK_ENDS, now), again_after=0.0)
-    return _keep_serving(snapshot, status) or _name_the_new_stable(snapshot, status, workload, now)
+    # What has to be put back every proxy must hear of anew.
+    status = status if snapshot.back_ends.exist else enter(status, Stage.SETTLE, now)
+    return _keep_serving(snapshot, status) or _name_the_new_stable(snapshot, status, workload, policy, now)
 
 
-def _name_the_new_stable(snapshot: Snapshot, status: ReleaseStatus, workload: Workload, now: float) -> Decision:
+def _name_the_new_stable(
+    snapshot: Snapshot, status: ReleaseStatus, workload: Workload, policy: DeliveryPolicySpec, now: float
+) -> Decision:
     stable, release = snapshot.stable, snapshot.release
     if stable is None or release is None or stable.template_hash != release.spec.canary.template_hash:
         return Decision(status, again_after=WAIT_S)
@@ -126,7 +130,7 @@ def _name_the_new_stable(snapshot: Snapshot, status: ReleaseStatus, workload: Wo
         ensure = EnsureBackEnds(stable.pod_template_hash, "stable is the new version now")
         return Decision(enter(status, Stage.SETTLE, now), (ensure,), again_after=WAIT_S)
     needed = max(min(1, workload.replicas), stable.ready)
-    if snapshot.back_ends.stable_ready < needed or not settled(status, now):
+    if snapshot.back_ends.stable_ready < needed or not settled(status, policy, now):
         return Decision(status, again_after=WAIT_S)
     traffic = status.traffic.model_copy(update={"desired_weight": 0.0})
     return Decision(enter(status.model_copy(update={"traffic": traffic}), Stage.SHIFT_BACK, now), again_after=0.0)

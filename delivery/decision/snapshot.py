@@ -63,7 +63,10 @@ class CanaryState:
 
 @dataclass(frozen=True, slots=True)
 class BackEnds:
-    """The Services `NAME-stable` and `NAME-canary`."""
+    """The Services `NAME-stable` and `NAME-canary`, and the subsets of the two where the route names such.
+
+    `exist`: all of them, and the subsets tell the same pods apart as the Services. `partly`: something is left of ours.
+    """
 
     exist: bool = False
     partly: bool = False
@@ -80,6 +83,8 @@ class BackEnds:
 class RouteState:
     """What the mesh was last read to do. `weight` is the canary's percent, None where the route is not split.
 
+    `records`, `mesh` and `subsets` are what is to be remembered of the routes and whose they are. `unfollowed`: what
+    the mesh itself says against the routes as they are written.
     `fenced`: this process wrote the route last, so no write of an earlier leader can still come through.
     `marked`: something of ours is on it. `editor`: who else manages the split, as far as the API server tells.
     """
@@ -88,13 +93,16 @@ class RouteState:
     present: bool = True
     problem: str | None = None
     records: tuple[dict[str, Any], ...] = ()
+    mesh: str = ""
+    subsets: dict[str, Any] | None = None
+    unfollowed: str = ""
     fenced: bool = True
     marked: bool = False
     editor: str = ""
 
     def carries(self, weight: float) -> bool:
         """Whether the mesh gives the canary `weight` percent, and nothing late can change that."""
-        return self.fenced and same_weight(self.weight, weight)
+        return self.fenced and not self.unfollowed and same_weight(self.weight, weight)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from delivery.decision.actions import (
     SetWeight,
 )
 from delivery.errors import Conflict, NotFound
+from delivery.reconcile import subsets
 from delivery.reconcile.events import Events
 from delivery.reconcile.gather import Gathered
 from delivery.reconcile.recorded import recorded_policy
@@ -134,6 +135,7 @@ class Applier:
         self._ensure_service(pinned, services.get(release.stable_name), release)
         if release.canary_name not in services and apex is not None:
             self._cluster.create(SERVICE, canary_service(release, deployment, apex))
+        subsets.ensure(self._cluster, release, target.gathered.subset_rule, action.stable_hash)
 
     def _ensure_service(self, wanted: dict[str, Any], found: Object | None, release: Release) -> None:
         if found is None:
@@ -170,17 +172,18 @@ class Applier:
     def _set_weight(self, action: SetWeight, target: Target) -> None:
         release = target.require_release()
         policy, routes = recorded_policy(release), target.gathered.routes
-        owner = target.gathered.services.get(release.stable_name)
-        if self._routes.set_weight(release, policy, routes, action.weight, target.term.fence, owner):
+        services = target.gathered.services
+        if self._routes.set_weight(release, policy, routes, action.weight, target.term.fence, services):
             log.info("weight", release=release.key, percent=action.weight, reason=action.reason)
 
     def _fence_route(self, action: FenceRoute, target: Target) -> None:
-        if self._routes.fence(target.gathered.routes, target.term.fence):
-            log.info("route fenced", release=target.require_release().key, reason=action.reason)
+        release = target.require_release()
+        if self._routes.fence(release, target.gathered.routes, target.term.fence):
+            log.info("route fenced", release=release.key, reason=action.reason)
 
     def _restore_route(self, action: RestoreRoute, target: Target) -> None:
         release = target.require_release()
-        if self._routes.restore(release, target.gathered.routes):
+        if self._routes.restore(release, recorded_policy(release), target.gathered.routes):
             log.info("route restored", release=release.key, reason=action.reason)
 
     def _remove_canary(self, action: RemoveCanary, target: Target) -> None:
@@ -191,6 +194,7 @@ class Applier:
 
     def _remove_back_ends(self, action: RemoveBackEnds, target: Target) -> None:
         release = target.require_release()
+        subsets.remove(self._cluster, release, target.gathered.subset_rule)
         for name in (release.stable_name, release.canary_name):
             found = target.gathered.services.get(name)
             if found is not None and is_ours(found, release.spec.deployment):

@@ -22,7 +22,7 @@ def configuration_of(reader: Reader, routes: Routes, deployment: Object) -> Conf
         service = find_service(reader, deployment)
         reason = "InvalidRoute"
         meta = deployment["metadata"]
-        routes.preview(reader, meta["namespace"], meta["name"], service["metadata"]["name"], policy)
+        routes.preview(reader, meta["namespace"], meta["name"], service, policy)
     except InvalidSpec as problem:
         return Configuration(problem=str(problem), problem_reason=reason)
     return Configuration(_annotations(deployment)[POLICY], policy, service["metadata"]["name"])

@@ -12,12 +12,13 @@ from delivery.decision.snapshot import BackEnds, CanaryState, Configuration, Loo
 from delivery.reconcile.configuration import configuration_of
 from delivery.reconcile.recorded import recorded_policy
 from delivery.reconcile.routes import RouteObjects, Routes
+from delivery.reconcile.subsets import in_place, some_left, subset_rule
 from delivery.resources.annotations import DEPLOYMENT as DEPLOYMENT_LABEL
 from delivery.resources.annotations import POD_TEMPLATE_HASH, POLICY
 from delivery.resources.annotations import RELEASE as RELEASE_ANNOTATION
 from delivery.resources.release import Release, release_from_object
 from delivery.workload.canary import canary_selector, is_ours
-from delivery.workload.revision import owned_by, stable_set, workload_from
+from delivery.workload.revision import owned_by, pod_labels, stable_set, workload_from
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
@@ -35,6 +36,7 @@ class Gathered:
     canary: Object | None = None
     services: Mapping[str, Object] = field(default_factory=dict)
     routes: RouteObjects = field(default_factory=dict)
+    subset_rule: Object | None = None
 
     @property
     def left_over(self) -> tuple[str, ...]:
@@ -81,6 +83,7 @@ class Gatherer:
             canary,
             self._services(namespace, active.spec.service, active.stable_name, active.canary_name),
             self._routes.recorded(self._reader, active),
+            subset_rule(self._reader, active),
         )
 
     def snapshot(self, found: Gathered, judged: Release | None, look: Look | None, fence: str) -> Snapshot:
@@ -119,7 +122,8 @@ class Gatherer:
 
     def _in_release(self, bare: Snapshot, found: Gathered, release: Release, fence: str) -> Snapshot:
         policy = recorded_policy(release)
-        route = self._routes.state(self._reader, self._wide, release, policy, found.routes, fence)
+        labels = pod_labels(bare.stable) if bare.stable else None
+        route = self._routes.state(self._reader, self._wide, release, policy, found.routes, fence, labels)
         canary, back_ends = self._canary(found, release), self._back_ends(found, release)
         return replace(bare, canary=canary, back_ends=back_ends, route=route)
 
@@ -164,11 +168,12 @@ class Gatherer:
         present = [service for name in names if (service := found.services.get(name)) is not None]
         own = [service for service in present if is_ours(service, release.spec.deployment)]
         stable = found.services.get(release.stable_name)
+        stable_hash = ((stable or {}).get("spec", {}).get("selector") or {}).get(POD_TEMPLATE_HASH, "")
         return BackEnds(
-            exist=len(own) == len(names),
-            partly=bool(own),
+            exist=len(own) == len(names) and in_place(release, found.subset_rule, stable_hash),
+            partly=bool(own) or some_left(release, found.subset_rule),
             foreign=tuple(s["metadata"]["name"] for s in present if not is_ours(s, release.spec.deployment)),
-            stable_hash=((stable or {}).get("spec", {}).get("selector") or {}).get(POD_TEMPLATE_HASH, ""),
+            stable_hash=stable_hash,
             stable_ready=self._ready(release.namespace, release.stable_name) if stable else 0,
         )
 

@@ -3,49 +3,67 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 from delivery.cluster.client import Cluster, Object
-from delivery.cluster.kinds import VIRTUAL_SERVICE
+from delivery.cluster.kinds import DESTINATION_RULE, Kind
 from delivery.cluster.reader import Reader
 from delivery.decision.snapshot import RouteState
+from delivery.decision.steps import same_weight
 from delivery.errors import InvalidSpec, NotFound
+from delivery.reconcile.route_finding import FoundRoutes, RouteFinder, checked, kind_of
+from delivery.reconcile.splits import first_split, selectors_of, split_of
 from delivery.resources.annotations import FENCE, MANAGER, ownership_labels
 from delivery.resources.policy import DeliveryPolicySpec
-from delivery.resources.release import Release, RouteRecord, Stage
-from mesh_adapters.adapter import RouteAdapter, RouteError, RouteSelector, SplitDisagrees, TrafficSplit
+from delivery.resources.release import Release, RouteRecord, Stage, SubsetsRecord
+from mesh_adapters.adapter import RouteAdapter, RouteSelector, SplitDisagrees, TrafficSplit
+from mesh_adapters.istio.subsets import require_untaken
+from mesh_adapters.meshes import Mesh
 
-Answer = TypeVar("Answer")
-RouteObjects = Mapping[tuple[str, str], Object]
-"""The recorded routes that exist, by namespace and name."""
+RouteKey = tuple[str, str, str, str]
+"""Group, kind, namespace and name."""
+RouteObjects = Mapping[RouteKey, Object]
+"""The recorded routes that exist."""
+NO_SERVICES: Mapping[str, Object] = MappingProxyType({})
 
 UNKNOWN_WEIGHT = math.inf  # rules or routes that disagree: equal to no weight anybody could wish for
 
 
 class Routes:
-    """The mesh's route objects of one kind, as one adapter understands them.
+    """The mesh's route objects, each kind as its adapter understands it.
 
     Reading takes a reader; writing takes the objects that were read, so that a write fails where anybody wrote since.
     """
 
-    def __init__(self, cluster: Cluster, adapter: RouteAdapter) -> None:
+    def __init__(self, cluster: Cluster, meshes: Mapping[str, Mesh]) -> None:
         self._cluster = cluster
-        self._adapter = adapter
-        self._kind = VIRTUAL_SERVICE
+        self._finder = RouteFinder(meshes)
 
     def nothing(self) -> RouteState:
         """The state where no route matters."""
         return RouteState()
 
-    def preview(self, reader: Reader, namespace: str, deployment: str, apex: str, policy: DeliveryPolicySpec) -> None:
-        """Whether a release of this Deployment could split the apex's route. Raises InvalidSpec."""
-        self._find(reader, _split(namespace, deployment, apex, 0.0), policy)
+    def preview(
+        self, reader: Reader, namespace: str, deployment: str, service: Object, policy: DeliveryPolicySpec
+    ) -> None:
+        """Whether a release of this Deployment could split the Service's routes at every step. Raises InvalidSpec."""
+        apex = service["metadata"]["name"]
+        found = self._finder.find(reader, first_split(namespace, deployment, apex, policy), policy, None)
+        selectors = _selectors(namespace, policy)
+        for weight in policy.weights:
+            wish = replace(first_split(namespace, deployment, apex, policy, weight), subsets=found.split.subsets)
+            for adapter, route in found.routes:
+                checked(partial(adapter.plan, route, wish, selectors))
+            if found.maker is not None:
+                checked(partial(found.maker.create, wish, {}, None, ports_of(service)))
 
     def recorded(self, reader: Reader, release: Release) -> RouteObjects:
         """The routes that the Release's record names, as they are now."""
-        names = [(record.namespace, record.name) for record in release.status.routes]
-        found = {(namespace, name): reader.find(self._kind, name, namespace) for namespace, name in names}
+        found = {key_of(record): self._read(reader, record) for record in release.status.routes}
         return {key: route for key, route in found.items() if route is not None}
 
     def state(
@@ -56,18 +74,19 @@ class Routes:
         policy: DeliveryPolicySpec,
         routes: RouteObjects,
         fence: str,
+        pod_labels: Mapping[str, str] | None = None,
     ) -> RouteState:
         """What the mesh does now, and (before the first edit) what must be remembered to undo ours.
 
-        The routes of the Service are looked for in `wide`, and what is remembered is read from `reader`.
+        The routes of the Service are looked for in `wide`, and what is remembered is read from `reader`. `pod_labels`
+        are those of the stable pods.
         """
-        split = _split_of(release, 0.0)
         try:
             if not release.status.routes:
                 # Looked for, among all there are, only when it is about to be recorded.
                 wanted = release.status.stage is Stage.ROUTE
-                return RouteState(records=self._records(reader, wide, split, policy) if wanted else ())
-            return self._observe(release, split, policy, routes, fence)
+                return self._to_record(reader, wide, release, policy, pod_labels) if wanted else RouteState()
+            return self._observe(release, policy, routes, fence)
         except InvalidSpec as problem:
             return RouteState(problem=str(problem))
 
@@ -78,142 +97,184 @@ class Routes:
         routes: RouteObjects,
         weight: float,
         fence: str,
-        owner: Object | None = None,
+        services: Mapping[str, Object] = NO_SERVICES,
     ) -> bool:
         """Gives the canary `weight` percent on every recorded route; True when something was written.
 
-        A route of our own goes with its `owner`, the Service of the stable pods: one that is created late, by a
-        request that was long on its way, finds it gone and is collected.
+        `services` are those of the release. A route of our own goes with the one of the stable pods: a route that is
+        created late, by a request that was long on its way, finds it gone and is collected.
 
         Raises InvalidSpec, Conflict, NotFound (a route of the user's that is gone).
         """
-        split, wrote = _split_of(release, weight), False
+        split, wrote = split_of(release, policy, weight), False
         for record in release.status.routes:
-            route = routes.get((record.namespace, record.name))
+            route = routes.get(key_of(record))
             if route is None:
-                wrote |= self._recreate(record, split, fence, owner)
+                wrote |= self._recreate(record, split, fence, services)
                 continue
-            wrote |= self._write(route, _fenced(self._planned(route, split, policy), fence))
+            wrote |= self._write(record, route, _fenced(self._planned(record, route, split, policy), fence))
         return wrote
 
-    def fence(self, routes: RouteObjects, fence: str) -> bool:
+    def fence(self, release: Release, routes: RouteObjects, fence: str) -> bool:
         """Makes this process the last writer of every route; True when something was written."""
-        wrote = [self._write(route, _fenced(route, fence)) for route in routes.values()]
+        present = [(record, routes[key_of(record)]) for record in release.status.routes if key_of(record) in routes]
+        wrote = [self._write(record, route, _fenced(route, fence)) for record, route in present]
         return any(wrote)
 
-    def restore(self, release: Release, routes: RouteObjects) -> bool:
+    def restore(self, release: Release, policy: DeliveryPolicySpec, routes: RouteObjects) -> bool:
         """Gives every recorded route back as the user had it; True when something was written."""
-        wrote = False
+        wrote, split = False, split_of(release, policy, 0.0)
         for record in release.status.routes:
-            route = routes.get((record.namespace, record.name))
+            route, adapter = routes.get(key_of(record)), self._finder.adapter(record)
             if route is None:
                 continue
-            if record.created and self._adapter.is_ours(route):
-                self._delete(route)
+            if record.created and adapter.is_ours(route):
+                self._delete(record, route)
                 wrote = True
                 continue
-            restored = self._adapter.restore(route, record.saved, _split_of(release, 0.0))
-            wrote |= self._write(route, _unfenced(restored))
+            wrote |= self._write(record, route, _unfenced(adapter.restore(route, record.saved, split)))
         return wrote
 
-    def _planned(self, route: Object, split: TrafficSplit, policy: DeliveryPolicySpec) -> Object:
-        return _checked(lambda: self._adapter.plan(route, split, _selectors(split.namespace, policy)))
+    def _planned(self, record: RouteRecord, route: Object, split: TrafficSplit, policy: DeliveryPolicySpec) -> Object:
+        selectors = _selectors(split.namespace, policy)
+        return checked(lambda: self._finder.adapter(record).plan(route, split, selectors))
 
-    def _write(self, route: Object, planned: Object) -> bool:
+    def _read(self, reader: Reader, record: RouteRecord) -> Object | None:
+        return reader.find(self._kind(record), record.name, record.namespace)
+
+    def _kind(self, record: RouteRecord) -> Kind:
+        return kind_of(self._finder.adapter(record).ref)
+
+    def _write(self, record: RouteRecord, route: Object, planned: Object) -> bool:
         if planned == route:
             return False
-        self._cluster.replace(self._kind, planned)
+        self._cluster.replace(self._kind(record), planned)
         return True
 
-    def _find(self, reader: Reader, split: TrafficSplit, policy: DeliveryPolicySpec) -> list[Object]:
-        if not reader.serves(self._kind):
-            raise InvalidSpec(
-                f"Service {split.namespace}/{split.apex}: this cluster serves no {self._kind}; install Istio's CRDs"
-            )
-        listed = reader.list(self._kind)
-        selectors = _selectors(split.namespace, policy)
-        return _checked(
-            lambda: self._adapter.find(listed, split.namespace, split.apex, selectors, (split.stable, split.canary))
+    def _to_record(
+        self,
+        reader: Reader,
+        wide: Reader,
+        release: Release,
+        policy: DeliveryPolicySpec,
+        pod_labels: Mapping[str, str] | None,
+    ) -> RouteState:
+        found = self._finder.find(wide, split_of(release, policy, 0.0), policy, pod_labels)
+        selectors = _selectors(release.namespace, policy)
+        records = []
+        for adapter, listed in found.routes:
+            blank = _blank_record(adapter, listed["metadata"]["name"], listed["metadata"]["namespace"])
+            route = self._read(reader, blank)
+            if route is not None:
+                saved = checked(partial(adapter.save, route, found.split, selectors))
+                records.append(blank.model_copy(update={"saved": saved}))
+        if found.maker is not None:
+            ours = _blank_record(found.maker, release.spec.service, release.namespace)
+            records.append(ours.model_copy(update={"created": True}))
+        return RouteState(
+            records=tuple(record.model_dump() for record in records),
+            mesh=found.mesh,
+            subsets=self._subsets_to_record(reader, found),
         )
 
-    def _records(
-        self, reader: Reader, wide: Reader, split: TrafficSplit, policy: DeliveryPolicySpec
-    ) -> tuple[dict[str, Any], ...]:
-        named = [each["metadata"] for each in self._find(wide, split, policy)]
-        read = [reader.find(self._kind, meta["name"], meta["namespace"]) for meta in named]
-        found = [route for route in read if route is not None]
-        if not found:
-            return (RouteRecord(name=split.apex, namespace=split.namespace, created=True).model_dump(),)
-        selectors = _selectors(split.namespace, policy)
-        return tuple(self._record(route, split, selectors).model_dump() for route in found)
+    def _subsets_to_record(self, reader: Reader, found: FoundRoutes) -> dict[str, Any] | None:
+        if found.subset_rule is None:
+            return None
+        meta = found.subset_rule["metadata"]
+        rule = reader.find(DESTINATION_RULE, meta["name"], meta["namespace"])
+        checked(lambda: require_untaken(rule or {}, found.split))
+        own = found.split.subsets or ()
+        return SubsetsRecord(name=meta["name"], namespace=meta["namespace"], own=own).model_dump()
 
-    def _record(self, route: Object, split: TrafficSplit, selectors: Sequence[RouteSelector]) -> RouteRecord:
-        saved = _checked(lambda: self._adapter.save(route, split, selectors))
-        return RouteRecord(name=route["metadata"]["name"], namespace=route["metadata"]["namespace"], saved=saved)
-
-    def _observe(
-        self, release: Release, split: TrafficSplit, policy: DeliveryPolicySpec, routes: RouteObjects, fence: str
-    ) -> RouteState:
-        selectors = _selectors(release.namespace, policy)
-        weights: list[float | None] = []
-        missing = []
-        records = []
-        for record in release.status.routes:
-            route = routes.get((record.namespace, record.name))
-            if route is None:  # one that is gone carries nothing and needs no restoring
-                records.append(record)
-                missing += [] if record.created else [f"{record.namespace}/{record.name}"]
-                continue
-            records.append(self._refreshed(record, route, split, selectors))
-            try:
-                weights.append(self._adapter.read(route, split, selectors))
-            except SplitDisagrees:
-                weights.append(UNKNOWN_WEIGHT)
-        problem = f"VirtualService {', '.join(missing)} is gone; put it back" if missing else None
-        kept = tuple(record.model_dump() for record in records)
+    def _observe(self, release: Release, policy: DeliveryPolicySpec, routes: RouteObjects, fence: str) -> RouteState:
+        wanted = release.status.traffic.desired_weight
+        split = split_of(release, policy, wanted or 0.0)
+        seen = [
+            self._seen(record, routes.get(key_of(record)), split, policy, wanted) for record in release.status.routes
+        ]
+        missing = [f"{each.record.kind} {each.record.namespace}/{each.record.name}" for each in seen if each.missing]
         marks = [fence_of(route) for route in routes.values()]
         return RouteState(
-            _common(weights),
+            _common([each.weight for each in seen if each.present]),
             present=not missing,
-            problem=problem,
-            records=kept,
+            problem=f"{', '.join(missing)} is gone; put it back" if missing else None,
+            records=tuple(each.record.model_dump() for each in seen),
+            unfollowed="; ".join(each.unfollowed for each in seen if each.unfollowed),
             fenced=all(mark == fence for mark in marks),
             marked=any(mark is not None for mark in marks),
             editor=", ".join(sorted({name for route in routes.values() for name in _other_writers(route)})),
         )
 
-    def _refreshed(
-        self, record: RouteRecord, route: Object, split: TrafficSplit, selectors: Sequence[RouteSelector]
-    ) -> RouteRecord:
-        """The record with what the user has changed in the route since it was made."""
-        if record.created:
-            return record
-        saved = _checked(lambda: self._adapter.save(route, split, selectors, record.saved))
-        return record.model_copy(update={"saved": saved})
+    def _seen(
+        self,
+        record: RouteRecord,
+        route: Object | None,
+        split: TrafficSplit,
+        policy: DeliveryPolicySpec,
+        wanted: float | None,
+    ) -> _Seen:
+        if route is None:  # one that is gone carries nothing and needs no restoring
+            return _Seen(record, missing=not record.created)
+        adapter, selectors = self._finder.adapter(record), _selectors(split.namespace, policy)
+        if not record.created:
+            saved = checked(lambda: adapter.save(route, split, selectors, record.saved))
+            record = record.model_copy(update={"saved": saved})
+        try:
+            weight = adapter.read(route, split, selectors)
+        except SplitDisagrees:
+            weight = UNKNOWN_WEIGHT
+        treated = split.treated and weight is not None and same_weight(weight, wanted)
+        if treated and _fenced(self._planned(record, route, split, policy), fence_of(route) or "") != route:
+            weight = UNKNOWN_WEIGHT  # the weight is right, and what the policy wants beside it is not there
+        return _Seen(record, True, weight, unfollowed=adapter.not_followed(route) or "")
 
-    def _recreate(self, record: RouteRecord, split: TrafficSplit, fence: str, owner: Object | None) -> bool:
+    def _recreate(self, record: RouteRecord, split: TrafficSplit, fence: str, services: Mapping[str, Object]) -> bool:
         if not record.created:
             if split.canary_weight == 0:
                 return False  # a route that is gone carries no canary traffic
-            raise NotFound(f"VirtualService {record.namespace}/{record.name} is gone; put it back")
-        _, _, version = self._cluster.api_version(self._kind).partition("/")
-        route = self._adapter.create(split, ownership_labels(split.apex), version)
+            raise NotFound(f"{record.kind} {record.namespace}/{record.name} is gone; put it back")
+        apex, owner = services.get(split.apex), services.get(split.stable)
+        adapter, kind = self._finder.adapter(record), self._kind(record)
+        _, _, version = self._cluster.api_version(kind).partition("/")
+        ports = ports_of(apex or owner)
+        route = checked(lambda: adapter.create(split, ownership_labels(split.apex), version, ports))
         if owner is not None:
             meta = owner["metadata"]
             reference = {"apiVersion": "v1", "kind": "Service", "name": meta["name"], "uid": meta["uid"]}
             route["metadata"]["ownerReferences"] = [reference]
-        self._cluster.create(self._kind, _fenced(route, fence))
+        self._cluster.create(kind, _fenced(route, fence))
         return True
 
-    def _delete(self, route: Object) -> None:
+    def _delete(self, record: RouteRecord, route: Object) -> None:
         meta = route["metadata"]
         self._cluster.delete(
-            self._kind,
+            self._kind(record),
             meta["name"],
             meta["namespace"],
             uid=meta["uid"],
             resource_version=meta["resourceVersion"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One recorded route as it is now."""
+
+    record: RouteRecord
+    present: bool = False
+    weight: float | None = None
+    missing: bool = False
+    unfollowed: str = ""
+
+
+def key_of(record: RouteRecord) -> RouteKey:
+    """By what a pass knows the route again."""
+    return record.group, record.kind, record.namespace, record.name
+
+
+def ports_of(service: Object | None) -> tuple[int, ...]:
+    """The port numbers of a Service."""
+    return tuple(int(port["port"]) for port in ((service or {}).get("spec") or {}).get("ports") or ())
 
 
 def fence_of(route: Object) -> str | None:
@@ -241,7 +302,7 @@ def _unfenced(route: Object) -> Object:
 
 def _other_writers(route: Object) -> set[str]:
     """The managers that the API server recorded for the route's rules, other than ourselves."""
-    rules = {"f:http", "f:tls", "f:tcp"}
+    rules = {"f:http", "f:tls", "f:tcp", "f:rules", "f:backends"}
     return {
         str(entry.get("manager", "")).partition("/")[0]
         for entry in route["metadata"].get("managedFields") or ()
@@ -254,23 +315,9 @@ def _common(weights: Sequence[float | None]) -> float | None:
     return distinct.pop() if len(distinct) == 1 else UNKNOWN_WEIGHT
 
 
-def _split(namespace: str, deployment: str, apex: str, weight: float) -> TrafficSplit:
-    return TrafficSplit(namespace, apex, f"{deployment}-stable", f"{deployment}-canary", weight)
-
-
-def _split_of(release: Release, weight: float) -> TrafficSplit:
-    return TrafficSplit(release.namespace, release.spec.service, release.stable_name, release.canary_name, weight)
-
-
 def _selectors(namespace: str, policy: DeliveryPolicySpec) -> list[RouteSelector]:
-    return [
-        RouteSelector(chosen.name, chosen.namespace or namespace, chosen.routes)
-        for chosen in policy.mesh.istio.virtual_services
-    ]
+    return [selector for selectors in selectors_of(policy, namespace).values() for selector in selectors]
 
 
-def _checked(plan: Callable[[], Answer]) -> Answer:
-    try:
-        return plan()
-    except RouteError as problem:
-        raise InvalidSpec(str(problem)) from problem
+def _blank_record(adapter: RouteAdapter, name: str, namespace: str) -> RouteRecord:
+    return RouteRecord(name=name, namespace=namespace, group=adapter.ref.group, kind=adapter.ref.kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -22,12 +22,13 @@ from delivery.reconcile.policies import PolicyChecker
 from delivery.reconcile.queue import WorkQueue
 from delivery.reconcile.reconciler import Outcome, Reconciler
 from delivery.reconcile.records import Records
+from delivery.reconcile.route_finding import route_kinds
 from delivery.reconcile.routes import Routes
 from delivery.reconcile.watching import Watching
 from delivery.resources.release import Release
 from delivery.settings import Settings
 from delivery.telemetry.collector import Collector
-from mesh_adapters.adapter import RouteAdapter
+from mesh_adapters.meshes import Mesh
 
 log = structlog.get_logger()
 
@@ -36,18 +37,19 @@ class Controller:
     """Everything that runs in one controller process."""
 
     def __init__(
-        self, settings: Settings, cluster: Cluster, adapter: RouteAdapter, collector: Collector, clock: Clock
+        self, settings: Settings, cluster: Cluster, meshes: Mapping[str, Mesh], collector: Collector, clock: Clock
     ) -> None:
         self._settings = settings
         self._cluster = cluster
         self._queue: WorkQueue[triggers.Key] = WorkQueue()
         self._leadership = _leadership(settings, cluster, self._on_gained, self._on_lost)
         self._refused: set[triggers.Key] = set()
-        events, routes, records = Events(cluster, clock), Routes(cluster, adapter), Records(cluster, clock)
+        events, routes, records = Events(cluster, clock), Routes(cluster, meshes), Records(cluster, clock)
         self._observation = Observation(collector, clock, self._own_releases, self._wake, settings.settle_s)
         self._watching = Watching(
             cluster,
             settings.namespace,
+            route_kinds(meshes),
             wake=self._queue.add,
             wake_refused=self._wake_refused,
             on_release=self._observation.stir,

@@ -17,7 +17,6 @@ from delivery.cluster.kinds import (
     RELEASE,
     REPLICA_SET,
     SERVICE,
-    VIRTUAL_SERVICE,
     Kind,
 )
 from delivery.cluster.reader import Memory
@@ -33,7 +32,7 @@ _FINAL = {phase.value for phase in Phase if phase.final}
 
 
 class Watching:
-    """The informers of everything a pass may read.
+    """The informers of everything a pass may read; `route_kinds` are the meshes' kinds, served or not.
 
     `wake` is called with each Deployment that a change concerns, `wake_refused` where what a refused one is configured
     with may have changed, `on_release` and `on_policy` with what else wants to know.
@@ -43,6 +42,7 @@ class Watching:
         self,
         cluster: Cluster,
         namespace: str | None,
+        route_kinds: Iterable[Kind],
         *,
         wake: Callable[[triggers.Key], None],
         wake_refused: Callable[[], None],
@@ -55,6 +55,7 @@ class Watching:
         self._wake_refused = wake_refused
         self._on_release_changed = on_release
         self._on_policy_changed = on_policy
+        self._route_kinds = tuple(route_kinds)
         heard: dict[Kind, OnChange] = {
             DEPLOYMENT: self._on_deployment,
             RELEASE: self._on_release,
@@ -63,8 +64,7 @@ class Watching:
             ENDPOINT_SLICE: self._if_known(triggers.from_slice),
             DELIVERY_POLICY: self._on_policy(DELIVERY_POLICY),
             CLUSTER_DELIVERY_POLICY: self._on_policy(CLUSTER_DELIVERY_POLICY),
-            # In every namespace: a route may live in another one than the Service it names.
-            VIRTUAL_SERVICE: self._on_route,
+            **{kind: self._on_route(kind) for kind in self._route_kinds},
         }
         self._informers = {kind: self._informer(kind, on_change) for kind, on_change in heard.items()}
         self._informers[POD] = Informer(
@@ -84,11 +84,12 @@ class Watching:
 
     def start(self) -> None:
         """Lists everything once. Raises Unavailable when the lists do not come."""
-        served = self._cluster.serves(VIRTUAL_SERVICE)  # else that informer finds them once a mesh is installed
+        # What is not served those informers find once a mesh is installed.
+        unserved = {kind for kind in self._route_kinds if not self._cluster.serves(kind)}
         for informer in self._informers.values():
             informer.start()
         for kind, informer in self._informers.items():
-            if served or kind is not VIRTUAL_SERVICE:
+            if kind not in unserved:
                 informer.wait_synced(SYNC_TIMEOUT_S)
 
     def stop(self) -> None:
@@ -111,7 +112,8 @@ class Watching:
         return {key for key in own if key} | {triggers.from_release(each) for each in self._informers[RELEASE].list()}
 
     def _informer(self, kind: Kind, on_change: OnChange) -> Informer:
-        everywhere = not kind.namespaced or kind is VIRTUAL_SERVICE
+        # In every namespace: a route may live in another one than the Service it names.
+        everywhere = not kind.namespaced or kind in self._route_kinds
         keep = _KEPT.get(kind, slim)
         return Informer(self._cluster, kind, None if everywhere else self._namespace, on_change=on_change, keep=keep)
 
@@ -141,10 +143,13 @@ class Watching:
         for woken in triggers.from_service(name[1], name[0] or "", service, deployments):
             self._wake(woken)
 
-    def _on_route(self, name: Name, _route: Object | None) -> None:
-        self._wake_refused()
-        for woken in triggers.from_route(name[1], name[0] or "", self.active_releases()):
-            self._wake(woken)
+    def _on_route(self, kind: Kind) -> OnChange:
+        def changed(name: Name, _route: Object | None) -> None:
+            self._wake_refused()
+            for woken in triggers.from_route(kind, name[1], name[0] or "", self.active_releases()):
+                self._wake(woken)
+
+        return changed
 
     def _on_policy(self, kind: Kind) -> OnChange:
         def changed(name: Name, policy: Object | None) -> None:

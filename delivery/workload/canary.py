@@ -33,10 +33,11 @@ def is_ours(obj: Object, deployment: str) -> bool:
 def canary_selector(deployment: Object) -> dict[str, str]:
     """The labels that select exactly the canary's pods, from the user's Deployment or from `NAME-canary` itself."""
     matched = deployment["spec"]["selector"].get("matchLabels") or {}
-    return {**_canary_labels(deployment["metadata"]["name"]), **matched}
+    return {**canary_labels(deployment["metadata"]["name"]), **matched}
 
 
-def _canary_labels(deployment: str) -> dict[str, str]:
+def canary_labels(deployment: str) -> dict[str, str]:
+    """The labels that a canary's pods have beside the app's own."""
     # The name too: a selector of expressions only, or an apex Service in front of several Deployments, must not
     # reach the canary of another.
     return {TRACK: CANARY, DEPLOYMENT: deployment}
@@ -46,7 +47,7 @@ def canary_deployment(release: Release, deployment: Object, replicas: int) -> di
     """`NAME-canary`: the judged template with the app's own labels and one more."""
     template = deepcopy(release.spec.template)
     labels = template.setdefault("metadata", {}).setdefault("labels", {})
-    labels.update(_canary_labels(release.spec.deployment))
+    labels.update(canary_labels(release.spec.deployment))
     selector = deepcopy(dict(deployment["spec"]["selector"]))
     selector["matchLabels"] = canary_selector(deployment)
     carried = {field: deployment["spec"][field] for field in _CARRIED_SPEC if field in deployment["spec"]}
@@ -63,7 +64,7 @@ def stable_service(release: Release, deployment: Object, apex: Object, stable_ha
 
 def canary_service(release: Release, deployment: Object, apex: Object) -> dict[str, Any]:
     """`NAME-canary`: the apex Service's selector, narrowed to the canary."""
-    return _service(release, deployment, apex, release.canary_name, _canary_labels(release.spec.deployment))
+    return _service(release, deployment, apex, release.canary_name, canary_labels(release.spec.deployment))
 
 
 def _service(

@@ -56,6 +56,13 @@ def workload_from(deployment: Object) -> Workload:
     )
 
 
+def pod_labels(stable: StableSet) -> dict[str, str] | None:
+    """The labels of the stable pods; None where the template is not held."""
+    if not stable.template:
+        return None
+    return dict((stable.template.get("metadata") or {}).get("labels") or {})
+
+
 def slim_replica_set(replica_set: Object) -> dict[str, Any]:
     """What a glance needs of a ReplicaSet: whose it is, its counts, and its template's identity in place of it."""
     meta, status = replica_set["metadata"], replica_set.get("status") or {}

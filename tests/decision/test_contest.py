@@ -37,7 +37,7 @@ def test_one_more_edit_after_several_pauses_and_says_which_field_to_leave_alone(
     status = recorded(decision)
     assert (status.phase, status.reason) == (Phase.PAUSED, CONTESTED)
     assert "argocd-controller" in status.message
-    assert ".spec.http[].route[].weight" in status.message
+    assert "let it ignore .spec.http[].route " in status.message
     assert kinds(decision) == ["Announce"]
 
 

@@ -33,7 +33,7 @@ class Store(MemoryCluster):
         self.reigns: dict[str, list[tuple[str, int]]] = {}
 
     def put(self, kind: Kind, obj: Mapping[str, Any]) -> Object:
-        before = self.objects.get((kind.name, obj["metadata"].get("namespace"), obj["metadata"]["name"]))
+        before = self.objects.get((str(kind), obj["metadata"].get("namespace"), obj["metadata"]["name"]))
         if before == obj:
             return dict(obj)
         stored = super().put(kind, obj)
@@ -51,11 +51,11 @@ class Store(MemoryCluster):
 
     def forget(self, name: str) -> None:
         """What `kubectl delete lease NAME` does."""
-        if self.objects.pop((LEASE.name, NAMESPACE, name), None) is not None:
+        if self.objects.pop((str(LEASE), NAMESPACE, name), None) is not None:
             self.reigns.pop(name, None)
 
     def spec(self, name: str) -> Object:
-        return dict(self.objects[LEASE.name, NAMESPACE, name]["spec"])
+        return dict(self.objects[str(LEASE), NAMESPACE, name]["spec"])
 
     def names(self, prefix: str) -> list[str]:
         return sorted(name for _kind, _namespace, name in self.objects if name.startswith(prefix))

@@ -70,7 +70,6 @@ def own_rig(grounds: Callable[[str], Cluster]) -> Iterator[Rig]:
 @pytest.fixture(autouse=True)
 def quick_mesh(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mesh of these tests follows at once, so the controller need not give its proxies a second to hear."""
-    monkeypatch.setattr(preparing, "SETTLE_S", 0.1)
     for module in (preparing, promoting, shifting, unwinding):
         monkeypatch.setattr(module, "WAIT_S", 0.05)
 

@@ -43,7 +43,7 @@ class MemoryCluster:
         meta = stored["metadata"] = dict(stored["metadata"])
         meta["resourceVersion"] = str(next(self._versions))
         meta.setdefault("uid", f"uid-{kind.name}-{meta['name']}")
-        self.objects[kind.name, meta.get("namespace"), meta["name"]] = stored
+        self.objects[str(kind), meta.get("namespace"), meta["name"]] = stored
         return deepcopy(stored)
 
     def api_version(self, kind: Kind) -> str:
@@ -53,7 +53,7 @@ class MemoryCluster:
         return kind.name not in self.unserved
 
     def find(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
-        return deepcopy(self.objects.get((kind.name, namespace, name)))
+        return deepcopy(self.objects.get((str(kind), namespace, name)))
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object:
         found = self.find(kind, name, namespace)
@@ -62,14 +62,14 @@ class MemoryCluster:
         return found
 
     def list(self, kind: Kind, namespace: str | None = None, *, labels: Mapping[str, str] | None = None) -> Listing:
-        found = [o for (k, ns, _), o in self.objects.items() if k == kind.name and namespace in (None, ns)]
+        found = [o for (k, ns, _), o in self.objects.items() if k == str(kind) and namespace in (None, ns)]
         wanted = (labels or {}).items()
         found = [each for each in found if wanted <= (each["metadata"].get("labels") or {}).items()]
         return Listing(deepcopy(found), "0")
 
     def create(self, kind: Kind, obj: Mapping[str, Any]) -> Object:
         self._write("create", kind, obj["metadata"]["name"])
-        if (kind.name, obj["metadata"].get("namespace"), obj["metadata"]["name"]) in self.objects:
+        if (str(kind), obj["metadata"].get("namespace"), obj["metadata"]["name"]) in self.objects:
             raise AlreadyExists(f"{kind} {obj['metadata']['name']}")
         return self.put(kind, obj)
 
@@ -90,7 +90,7 @@ class MemoryCluster:
     def delete(self, kind: Kind, name: str, namespace: str | None = None, **_preconditions: Any) -> None:
         self._write("delete", kind, name)
         self.get(kind, name, namespace)
-        del self.objects[kind.name, namespace, name]
+        del self.objects[str(kind), namespace, name]
 
     def _write(self, verb: str, kind: Kind, name: str) -> None:
         if self.broken:

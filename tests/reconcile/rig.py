@@ -20,8 +20,8 @@ from delivery.resources.release import Phase, Release, ReleaseStatus, release_fr
 from delivery.settings import Settings
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.prometheus import MetricsSource
-from mesh_adapters.istio.routes import IstioRoutes
 from mesh_adapters.istio.series import ISTIO
+from mesh_adapters.meshes import meshes
 from tests.conditions import eventually
 from tests.contract.neighbours.shop import template
 from tests.reconcile.mesh import Mesh
@@ -29,6 +29,7 @@ from tests.reconcile.mesh import Mesh
 NAME = "web"
 SETTLE_S = 0.15
 FAST: dict[str, Any] = {
+    "mesh": {"propagationDelay": "100ms"},
     "strategy": {
         "canary": {
             "steps": [5, 50],
@@ -50,6 +51,7 @@ FAST: dict[str, Any] = {
 def fast(*, analysis: dict[str, Any] | None = None, **canary: Any) -> dict[str, Any]:
     """FAST with some fields of `strategy.canary` or `analysis` set otherwise."""
     return {
+        **FAST,
         "strategy": {"canary": {**FAST["strategy"]["canary"], **canary}},
         "analysis": {**FAST["analysis"], **(analysis or {})},
     }
@@ -127,7 +129,7 @@ class Rig:
         settings = Settings("http://prometheus.invalid", namespace=self.namespace, workers=2, settle_s=SETTLE_S)
         collector = Collector(self.controllers_source or self.mesh.prometheus, ISTIO, settle=SETTLE_S)
         cluster = self.controllers_cluster or self.cluster
-        self._controller = Controller(settings, cluster, IstioRoutes(), collector, self.clock)
+        self._controller = Controller(settings, cluster, meshes(), collector, self.clock)
         self._controller.start()
 
     def stop(self) -> None:

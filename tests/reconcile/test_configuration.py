@@ -11,7 +11,7 @@ from delivery.errors import InvalidSpec
 from delivery.reconcile.configuration import configuration_of, find_policy, find_service
 from delivery.reconcile.routes import Routes
 from delivery.resources.annotations import ownership_labels
-from mesh_adapters.istio.routes import IstioRoutes
+from mesh_adapters.meshes import meshes
 from tests.reconcile.memory_cluster import MemoryCluster
 
 
@@ -106,7 +106,7 @@ def test_a_problem_comes_with_what_it_is_about(cluster: MemoryCluster, reason: s
     if reason != "InvalidPolicy":
         cluster.put(DELIVERY_POLICY, policy("standard", [20]))
     cluster.unserved = {"VirtualService"}
-    found = configuration_of(cluster.reader, Routes(cluster.client, IstioRoutes()), deployment())
+    found = configuration_of(cluster.reader, Routes(cluster.client, meshes()), deployment())
     assert found.problem_reason == reason
     assert found.problem is not None
     assert found.policy is None
@@ -115,5 +115,5 @@ def test_a_problem_comes_with_what_it_is_about(cluster: MemoryCluster, reason: s
 def test_a_sound_configuration_names_policy_and_service() -> None:
     cluster = with_services(service("web", app="web"))
     cluster.put(DELIVERY_POLICY, policy("standard", [20]))
-    found = configuration_of(cluster.reader, Routes(cluster.client, IstioRoutes()), deployment())
+    found = configuration_of(cluster.reader, Routes(cluster.client, meshes()), deployment())
     assert (found.problem, found.policy_name, found.service) == (None, "standard", "web")

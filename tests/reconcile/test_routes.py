@@ -8,11 +8,11 @@ import pytest
 
 from delivery.cluster.kinds import VIRTUAL_SERVICE
 from delivery.decision.snapshot import RouteState
-from delivery.errors import Conflict, InvalidSpec, NotFound
+from delivery.errors import Conflict, NotFound
 from delivery.reconcile.routes import UNKNOWN_WEIGHT, Routes
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Phase, Release, RouteRecord, Stage
-from mesh_adapters.istio.routes import IstioRoutes
+from mesh_adapters.meshes import meshes
 from tests.decision.given import release
 from tests.reconcile.memory_cluster import MemoryCluster
 
@@ -34,7 +34,7 @@ def split(routes: Routes, cluster: MemoryCluster, found: Release, weight: float,
 
 def with_routes(cluster: MemoryCluster) -> tuple[Routes, Release]:
     """Routes, and a Release whose record is what they say must be remembered."""
-    routes = Routes(cluster.client, IstioRoutes())
+    routes = Routes(cluster.client, meshes())
     blank = release(Phase.PREPARING, Stage.ROUTE, weight=None, routes=())
     found = state(routes, cluster, blank)
     assert found.problem is None
@@ -62,9 +62,9 @@ def test_every_route_of_the_service_is_remembered_split_and_given_back() -> None
     assert split(routes, cluster, begun, 12.5)
     assert state(routes, cluster, begun).weight == 12.5
     assert not split(routes, cluster, begun, 12.5)  # what is already so is not written again
-    assert routes.restore(begun, routes.recorded(cluster.reader, begun))
+    assert routes.restore(begun, POLICY, routes.recorded(cluster.reader, begun))
     assert {name: spec_of(cluster, name) for name in before} == before
-    assert not routes.restore(begun, routes.recorded(cluster.reader, begun))
+    assert not routes.restore(begun, POLICY, routes.recorded(cluster.reader, begun))
 
 
 def test_routes_that_disagree_have_no_weight_anybody_could_wish_for() -> None:
@@ -100,9 +100,9 @@ def test_a_service_without_a_route_gets_one_that_goes_again() -> None:
     assert state(routes, cluster, begun).present
     assert split(routes, cluster, begun, 0)
     assert state(routes, cluster, begun).weight == 0
-    assert routes.restore(begun, routes.recorded(cluster.reader, begun))
+    assert routes.restore(begun, POLICY, routes.recorded(cluster.reader, begun))
     assert cluster.writes == [("create", "VirtualService", "web"), ("delete", "VirtualService", "web")]
-    assert not routes.restore(begun, routes.recorded(cluster.reader, begun))
+    assert not routes.restore(begun, POLICY, routes.recorded(cluster.reader, begun))
 
 
 def test_a_users_route_that_is_gone_is_a_problem_until_the_canary_has_no_traffic() -> None:
@@ -116,7 +116,7 @@ def test_a_users_route_that_is_gone_is_a_problem_until_the_canary_has_no_traffic
     with pytest.raises(NotFound, match="VirtualService shop/web is gone"):
         split(routes, cluster, begun, 5)
     assert not split(routes, cluster, begun, 0)
-    assert not routes.restore(begun, routes.recorded(cluster.reader, begun))
+    assert not routes.restore(begun, POLICY, routes.recorded(cluster.reader, begun))
 
 
 def test_one_of_two_routes_gone_leaves_the_weight_of_the_other() -> None:
@@ -141,16 +141,9 @@ def test_what_the_user_edits_meanwhile_is_what_is_given_back() -> None:
     edited["spec"]["http"][0]["timeout"] = "9s"
     cluster.put(VIRTUAL_SERVICE, edited)
     begun = recording(begun, state(routes, cluster, begun).records)
-    routes.restore(begun, routes.recorded(cluster.reader, begun))
+    routes.restore(begun, POLICY, routes.recorded(cluster.reader, begun))
     [rule] = spec_of(cluster, "web")["http"]
     assert rule == {"name": "primary", "timeout": "9s", "route": [{"destination": {"host": "web"}}]}
-
-
-def test_a_cluster_without_the_mesh_is_told() -> None:
-    cluster = MemoryCluster(unserved={"VirtualService"})
-    routes = Routes(cluster.client, IstioRoutes())
-    with pytest.raises(InvalidSpec, match="Service shop/web: this cluster serves no VirtualService"):
-        routes.preview(cluster.reader, "shop", "web", "web", POLICY)
 
 
 def test_a_split_route_tells_which_process_wrote_it_and_a_restored_one_does_not() -> None:
@@ -160,7 +153,7 @@ def test_a_split_route_tells_which_process_wrote_it_and_a_restored_one_does_not(
     split(routes, cluster, begun, 5)
     assert (state(routes, cluster, begun).fenced, state(routes, cluster, begun).marked) == (True, True)
     assert not state(routes, cluster, begun, "other/2").fenced
-    routes.restore(begun, routes.recorded(cluster.reader, begun))
+    routes.restore(begun, POLICY, routes.recorded(cluster.reader, begun))
     assert "annotations" not in cluster.get(VIRTUAL_SERVICE, "web", "shop")["metadata"]
     assert not state(routes, cluster, begun).marked
 
@@ -171,7 +164,7 @@ def test_who_read_before_another_fenced_cannot_write_any_more() -> None:
     routes, begun = with_routes(cluster)
     split(routes, cluster, begun, 0)
     read_before = routes.recorded(cluster.reader, begun)
-    assert routes.fence(routes.recorded(cluster.reader, begun), "other/2")
+    assert routes.fence(begun, routes.recorded(cluster.reader, begun), "other/2")
     with pytest.raises(Conflict):
         routes.set_weight(begun, POLICY, read_before, 5, "me/1")
     assert state(routes, cluster, begun, "other/2").carries(0)

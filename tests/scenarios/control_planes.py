@@ -140,7 +140,6 @@ def ground(assets: Path | None) -> Iterator[Ground]:
         kubelet = OwnKubelet(cluster)
         kubelet.start()
         stack.callback(kubelet.stop)
-        stack.enter_context(patch.object(preparing, "SETTLE_S", 0.1))
         for module in (preparing, promoting, shifting, unwinding):
             stack.enter_context(patch.object(module, "WAIT_S", 0.05))
         stack.enter_context(patch.object(threading, "excepthook", _quiet(threading.excepthook)))

@@ -17,14 +17,15 @@ from delivery.reconcile.gather import Gatherer
 from delivery.reconcile.observation import Observation
 from delivery.reconcile.reconciler import Reconciler
 from delivery.reconcile.records import Records
+from delivery.reconcile.route_finding import route_kinds
 from delivery.reconcile.routes import Routes
 from delivery.reconcile.term import Sole, Term
 from delivery.reconcile.watching import Watching
 from delivery.resources.release import Release, release_from_object
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.prometheus import MetricsSource
-from mesh_adapters.istio.routes import IstioRoutes
 from mesh_adapters.istio.series import ISTIO
+from mesh_adapters.meshes import meshes
 from tests.scenarios.universe import SHOP, WEB, Universe
 
 SETTLE_S = 0.25
@@ -62,6 +63,7 @@ class Watched:
         self._watching = Watching(
             cluster,
             SHOP,
+            route_kinds(meshes()),
             wake=lambda _: self._wake(),
             wake_refused=self._wake,
             on_release=self._wake,
@@ -105,7 +107,7 @@ class Process:
         self._clock = clock or universe.clock
         self._term = term or Sole()
         self._hearing = hearing or Hearing(universe)
-        routes, records = Routes(cluster, IstioRoutes()), Records(cluster, self._clock)
+        routes, records = Routes(cluster, meshes()), Records(cluster, self._clock)
         events = Events(cluster, self._clock)
         collector = Collector(source or universe.traffic.prometheus, ISTIO, settle=SETTLE_S)
         wake: Callable[[Release], None] = lambda _: self.wake()  # noqa: E731 (a listener)
