@@ -63,9 +63,9 @@ class GatewayRoutes(SplitRoutes):
 
     def rules(self, route: Route) -> list[Rule]:
         return [
-            Rule("rules", index, body, "backendRefs", f"spec.rules[{index}]", body.get("matches"))
+            Rule("rules", index, body, "backendRefs", entries, body.get("matches"))
             for index, body in enumerate((route.get("spec") or {}).get("rules") or ())
-            if body.get("backendRefs")
+            if (entries := body.get("backendRefs"))
         ]
 
     def with_destinations(self, route: Route, lists: Mapping[Address, list[Destination]]) -> Object:

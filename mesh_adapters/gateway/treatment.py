@@ -51,7 +51,7 @@ def treated(
     """The split route with the split's treatment. Raises UnsupportedRoute with the field in the way."""
     if split.treatment.fault is not None:
         raise UnsupportedRoute(f"{where}: this kind of route cannot inject a fault: take `fault` out of the policy")
-    by_index = {rule.index: rule for rule in scope}
+    by_index = {rule.position: rule for rule in scope}
     rules = [
         _mirrored(_sticky(rule, split, names, where), rule, split, names, limits, where)
         if (rule := by_index.get(index))
@@ -194,7 +194,7 @@ def _require_precedence(
     route: Route, scope: Sequence[Rule], alternatives: Sequence[Sequence[Condition]], where: str
 ) -> None:
     """Raises UnsupportedRoute where a copy would win over a rule of the user's that its original loses to."""
-    ours = {rule.index for rule in scope}
+    ours = {rule.position for rule in scope}
     others = [(i, body) for i, body in enumerate(route["spec"]["rules"]) if i not in ours]
     for rule in scope:
         for block in rule.matches or (_EVERYTHING,):

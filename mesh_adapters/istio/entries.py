@@ -19,7 +19,10 @@ class IstioEntries:
 
     hosts: ServiceHosts
     split: TrafficSplit
+    # A route names few hosts, many times.
     _services: dict[str, str | None] = field(default_factory=dict)
+    _arms: dict[tuple[str, str | None], Arm | None] = field(default_factory=dict)
+    _hosts: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def service(self, host: str) -> str | None:
         """The Service of the split's namespace that a host means."""
@@ -29,15 +32,10 @@ class IstioEntries:
 
     def arm(self, entry: Entry) -> Arm | None:
         target = entry.get("destination") or {}
-        service, subset = self.service(target.get("host") or ""), target.get("subset")
-        split = self.split
-        if split.subsets is not None:
-            return self._arm_of_subset(subset) if service == split.apex else None
-        if service == split.apex:
-            return None if subset else Arm.APEX
-        if service == split.stable:
-            return Arm.STABLE
-        return Arm.CANARY if service == split.canary else None
+        named = target.get("host") or "", target.get("subset")
+        if named not in self._arms:
+            self._arms[named] = self._arm_of(*named)
+        return self._arms[named]
 
     def refused(self, entry: Entry) -> str | None:
         target = entry.get("destination") or {}
@@ -55,6 +53,8 @@ class IstioEntries:
     def content(self, entry: Entry, arm: Arm | None) -> Destination:
         content = {key: value for key, value in entry.items() if key != "weight"}
         if arm is None:
+            return content
+        if arm is Arm.APEX:
             return content
         content["destination"] = self._target(content["destination"], Arm.APEX)
         return without_cookie(content, self.split.canary) if arm is Arm.CANARY else content
@@ -80,13 +80,23 @@ class IstioEntries:
         """The destination with another arm in place of the one it names."""
         split = self.split
         if split.subsets is None:
-            service = {Arm.APEX: split.apex, Arm.STABLE: split.stable, Arm.CANARY: split.canary}[arm]
-            return {**target, "host": renamed(target["host"], service)}
+            service = split.apex if arm is Arm.APEX else split.stable if arm is Arm.STABLE else split.canary
+            key = target["host"], service
+            if key not in self._hosts:
+                self._hosts[key] = renamed(*key)
+            return {**target, "host": self._hosts[key]}
         own = self._own_subset(target.get("subset"))
         subset = own if arm is Arm.APEX else self.subset(own, arm)
         if subset:
             return {**target, "subset": subset}
         return {key: value for key, value in target.items() if key != "subset"}
+
+    def _arm_of(self, host: str, subset: str | None) -> Arm | None:
+        split, service = self.split, self.service(host)
+        if split.subsets is not None:
+            return self._arm_of_subset(subset) if service == split.apex else None
+        arms = {split.apex: None if subset else Arm.APEX, split.stable: Arm.STABLE, split.canary: Arm.CANARY}
+        return arms.get(service or "")
 
     def _arm_of_subset(self, subset: str | None) -> Arm | None:
         if not subset or subset in (self.split.subsets or ()):

@@ -38,10 +38,10 @@ class IstioRoutes(SplitRoutes):
         """Redirects, direct responses and delegations have no destinations, so they are not among them."""
         spec = route.get("spec") or {}
         return [
-            Rule(kind, index, body, "route", f"spec.{kind}[{index}]", body.get("match"))
+            Rule(kind, index, body, "route", entries, body.get("match"))
             for kind in KINDS
             for index, body in enumerate(spec.get(kind) or ())
-            if body.get("route")
+            if (entries := body.get("route"))
         ]
 
     def with_destinations(self, route: Route, lists: Mapping[Address, list[Destination]]) -> Object:

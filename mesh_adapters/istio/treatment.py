@@ -21,7 +21,7 @@ _OWN = ("name", "match", "route")
 def untreated(route: Route, names: Entries) -> Route:
     """The VirtualService without the copies and the mirrors; itself where there are none."""
     http = (route.get("spec") or {}).get("http") or ()
-    if not any(_is_copy(rule) or _has_mirror(rule, names) for rule in http):
+    if not any("mirrors" in rule or (rule.get("name") or "").startswith(PREFIX) for rule in http):
         return route
     kept = [_without_mirror(rule, names) if _has_mirror(rule, names) else rule for rule in http if not _is_copy(rule)]
     return {**route, "spec": {**route["spec"], "http": kept}}
@@ -29,7 +29,7 @@ def untreated(route: Route, names: Entries) -> Route:
 
 def treated(route: Route, split: TrafficSplit, scope: Sequence[Rule], names: Entries, where: str) -> dict[str, Any]:
     """The split VirtualService with the split's treatment. Raises UnsupportedRoute with the field in the way."""
-    split_rules = {rule.index: rule for rule in scope if rule.kind == "http"}
+    split_rules = {rule.position: rule for rule in scope if rule.kind == "http"}
     if not split_rules:
         raise UnsupportedRoute(
             f"{where}: match, mirror, sticky and fault need rules in spec.http, and none of those sends traffic to "

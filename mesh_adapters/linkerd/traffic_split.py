@@ -67,7 +67,8 @@ class TrafficSplits(SplitRoutes):
 
     def rules(self, route: Route) -> list[Rule]:
         spec = route.get("spec") or {}
-        return [Rule("backends", 0, spec, "backends", "spec", spec.get("matches"))] if spec.get("backends") else []
+        entries = spec.get("backends")
+        return [Rule("backends", None, spec, "backends", entries, spec.get("matches"))] if entries else []
 
     def with_destinations(self, route: Route, lists: Mapping[Address, list[Destination]]) -> Object:
         found = next(iter(lists.values()), None)

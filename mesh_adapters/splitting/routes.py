@@ -29,7 +29,17 @@ from mesh_adapters.splitting.rules import (
     selectors_of,
 )
 from mesh_adapters.splitting.saved import known, record, recorded
-from mesh_adapters.splitting.slots import Destination, Entries, Slot, divided, divisible, folded, united
+from mesh_adapters.splitting.slots import (
+    Destination,
+    Entries,
+    Slot,
+    divided,
+    divided_at_once,
+    divisible,
+    folded,
+    pair_weights,
+    united,
+)
 from mesh_adapters.splitting.weights import canary_share
 
 Object = dict[str, Any]
@@ -160,22 +170,30 @@ class SplitRoutes(ABC):
         names = self.entries(route, split)
         bare = self.untreated(route, split, names)
         rules = self.rules(bare)
-        if split.canary_weight > 0 and not any(is_split(rule, names) for rule in rules):
-            self._require_splittable(route, rules, split, selectors, names)
         scope = in_scope(route, rules, selectors, names)
-        share = canary_share(split.canary_weight)
+        if split.canary_weight > 0 and not any(is_split(rule, names) for rule in scope):
+            self._require_scope(route, rules, scope, split, selectors, names)
+            for rule in scope:
+                self._require_plain(route, rule, names)
+        alone = pair_weights(canary_share(split.canary_weight), names.limit)
         lists = {}
         for rule in scope:
-            slots = folded(rule.entries, names)
-            if any(slot.apex for slot in slots):
-                if split.canary_weight > 0:
-                    self._require_fine_enough(route, rule, slots, split, names)
-                lists[rule.address] = divided(slots, names, share)
+            found = divided_at_once(rule.entries, names, alone) or self._divided(route, rule, split, names)
+            if found:
+                lists[rule.address] = found
         planned = self.with_destinations(bare, lists)
         if not split.treated:
             return planned
         divided_rules = [rule for rule in self.rules(planned) if rule.address in lists]
         return self.treated(planned, split, divided_rules, names)
+
+    def _divided(self, route: Route, rule: Rule, split: TrafficSplit, names: Entries) -> list[Destination] | None:
+        slots = folded(rule.entries, names)
+        if not any(slot.apex for slot in slots):
+            return None
+        if split.canary_weight > 0:
+            self._require_fine_enough(route, rule, slots, split, names)
+        return divided(slots, names, canary_share(split.canary_weight))
 
     def read(self, route: Route, split: TrafficSplit, selectors: Sequence[RouteSelector] = ()) -> float | None:
         names = self.entries(route, split)
@@ -227,25 +245,25 @@ class SplitRoutes(ABC):
         names = self.entries(route, split)
         rules = self.rules(route)
         if not any(is_split(rule, names) for rule in rules):
-            self._require_scope(route, rules, split, selectors, names)
+            scope = in_scope(route, rules, selectors, names)
+            self._require_scope(route, rules, scope, split, selectors, names)
 
     def _require_scope(
         self,
         route: Route,
         rules: Sequence[Rule],
+        scope: Sequence[Rule],
         split: TrafficSplit,
         selectors: Sequence[RouteSelector],
         names: Entries,
-    ) -> list[Rule]:
+    ) -> None:
         for selector in selectors_of(route, selectors):
             require_named_rules(self.identity(route), rules, selector, names, f"{split.namespace}/{split.apex}")
-        scope = in_scope(route, rules, selectors, names)
         if not scope:
             raise NoMatchingRoute(
                 f"{self.identity(route)} has no rule with a destination that is Service "
                 f"{split.namespace}/{split.apex}: add one, or name another {self.noun} in the policy"
             )
-        return scope
 
     def _require_splittable(
         self,
@@ -257,7 +275,9 @@ class SplitRoutes(ABC):
     ) -> None:
         if any(is_split(rule, names) for rule in rules):
             return
-        for rule in self._require_scope(route, rules, split, selectors, names):
+        scope = in_scope(route, rules, selectors, names)
+        self._require_scope(route, rules, scope, split, selectors, names)
+        for rule in scope:
             self._require_plain(route, rule, names)
             self._require_fine_enough(route, rule, folded(rule.entries, names), split, names)
 

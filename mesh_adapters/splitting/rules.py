@@ -1,29 +1,28 @@
 """The rules of a route object that hand traffic to destinations, and which of them a release is about."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mesh_adapters.adapter import AmbiguousRoute, NoMatchingRoute, Route, RouteSelector
-from mesh_adapters.splitting.slots import Arm, Entries
+from mesh_adapters.splitting.slots import Arm, Entries, Entry
 
+SPLIT = (Arm.STABLE, Arm.CANARY)
 Address = tuple[str, int]
 """A rule's kind and index in the object at hand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule that has destinations, under `key` of its `body` (the object's own, not a copy).
+class Rule(NamedTuple):
+    """One rule that has destinations, `entries`, under `key` of its `body` (the object's own, not a copy).
 
-    `kind` is the list of the spec it stands in at `index`; `path` leads there in messages. `matches` are the
-    conditions of its requests.
+    `kind` is the list of the spec it stands in at `position` (None: the spec itself is the only rule). `matches` are
+    the conditions of its requests.
     """
 
     kind: str
-    index: int
+    position: int | None
     body: Mapping[str, Any]
     key: str
-    path: str
+    entries: Sequence[Entry]
     matches: Any = None
 
     @property
@@ -31,9 +30,9 @@ class Rule:
         return str(self.body.get("name") or "")
 
     @property
-    def entries(self) -> Sequence[Mapping[str, Any]]:
-        found: Sequence[Mapping[str, Any]] = self.body[self.key]
-        return found
+    def path(self) -> str:
+        """What leads to the rule, for messages."""
+        return "spec" if self.position is None else f"spec.{self.kind}[{self.position}]"
 
     @property
     def field(self) -> str:
@@ -41,7 +40,7 @@ class Rule:
 
     @property
     def address(self) -> Address:
-        return self.kind, self.index
+        return self.kind, self.position or 0
 
 
 def identity(kind: str, route: Route) -> str:
@@ -55,7 +54,7 @@ def namespace_of(route: Route) -> str:
 
 
 def is_split(rule: Rule, names: Entries) -> bool:
-    return any(names.arm(entry) in (Arm.STABLE, Arm.CANARY) for entry in rule.entries)
+    return any(names.arm(entry) in SPLIT for entry in rule.entries)
 
 
 def reaches_apex(rule: Rule, names: Entries) -> bool:
@@ -69,11 +68,18 @@ def in_scope(route: Route, rules: Iterable[Rule], selectors: Sequence[RouteSelec
     has become of the policy or the rule's name since.
     """
     chosen = _chosen(route, selectors)
-    return [
-        rule
-        for rule in rules
-        if ((chosen is None or rule.name in chosen) and reaches_apex(rule, names)) or is_split(rule, names)
-    ]
+    found = []
+    for rule in rules:
+        arms = [names.arm(entry) for entry in rule.entries]
+        begun = Arm.STABLE in arms or Arm.CANARY in arms
+        meant = chosen is None or rule.name in chosen
+        if begun or (meant and (Arm.APEX in arms or _any_refused(rule, names))):
+            found.append(rule)
+    return found
+
+
+def _any_refused(rule: Rule, names: Entries) -> bool:
+    return any(names.refused(entry) for entry in rule.entries)
 
 
 def require_named_rules(where: str, rules: Sequence[Rule], selector: RouteSelector, names: Entries, apex: str) -> None:

@@ -98,6 +98,23 @@ def divided(slots: Sequence[Slot], names: Entries, canary: Fraction) -> list[Des
     return found
 
 
+def pair_weights(canary: Fraction, limit: Limit) -> tuple[int, ...]:
+    """The weights of the pair that one destination becomes."""
+    return _divided_weights(((Fraction(1), True),), canary, limit)
+
+
+def divided_at_once(entries: Sequence[Entry], names: Entries, weights: tuple[int, ...]) -> list[Destination] | None:
+    """As `divided` of what is `folded`, for the two lists that nearly every rule has: one destination, the apex, or the
+    pair that a split makes of it, which get these weights. None for any other."""
+    if len(entries) > 2 or names.arm(entries[0]) is not (Arm.APEX if len(entries) == 1 else Arm.STABLE):
+        return None
+    content = names.content(entries[0], Arm.APEX if len(entries) == 1 else Arm.STABLE)
+    canary = names.entry(content, Arm.CANARY, weights[1])
+    if len(entries) == 2 and {**entries[1], "weight": weights[1]} != canary:
+        return None
+    return [names.entry(content, Arm.STABLE, weights[0]), canary]
+
+
 def divisible(slots: Sequence[Slot], names: Entries, canary: Fraction) -> bool:
     """Whether the mesh can express this share exactly."""
     return _divisible(_shape(slots), canary, names.limit)
