@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections import Counter
@@ -11,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib import resources
 from pathlib import Path
 
 import aiohttp
@@ -35,12 +33,12 @@ from delivery.cluster.kinds import DEPLOYMENT, DESTINATION_RULE, SERVICE, Kind
 from delivery.cluster.kinds import NAMESPACE as NAMESPACES
 from delivery.lab.control_plane import install_crds, start_control_plane
 from delivery.lab.envoy import Envoy
+from delivery.lab.laboratory import mesh_definitions
 from delivery.lab.mesh.admin import Admin
 from delivery.lab.mesh.proxy import start_proxy
 from delivery.lab.node_agent import write_control
 from delivery.lab.process import Process
 
-REAL_CRDS = "HEADGATE_TEST_CRDS"
 READY_WITHIN_S = 60.0
 TAKEN_WITHIN_S = 15.0
 IN_FLIGHT = 16
@@ -99,7 +97,7 @@ def mesh_world(folder: Path, assets: Path | None = None) -> Iterator[World]:
     with ExitStack() as stack:
         plane = stack.enter_context(start_control_plane(folder / "control-plane", assets=assets))
         cluster = Cluster.connect(plane.kubeconfig)
-        install_crds(cluster, crd_files())
+        install_crds(cluster, mesh_definitions())
         for part in ("envoy", "pods"):
             (folder / part).mkdir()
         write_control(folder / "control.json", {})
@@ -115,13 +113,6 @@ def mesh_world(folder: Path, assets: Path | None = None) -> Iterator[World]:
         world = World(cluster, envoy)
         _populate(world)
         yield world
-
-
-def crd_files() -> list[Path]:
-    """The real CRDs of every mesh where HEADGATE_TEST_CRDS names a folder that has them, else the lab's own."""
-    real = os.environ.get(REAL_CRDS)
-    folder = Path(real) if real else Path(str(resources.files("delivery.lab") / "crds"))
-    return sorted(folder.glob("*.yaml"))
 
 
 def wait(condition: Callable[[], bool], within_s: float, what: str) -> None:

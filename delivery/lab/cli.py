@@ -19,6 +19,7 @@ from delivery.lab.laboratory import assets_from_environment, laboratory
 from delivery.lab.progress import Narrator
 from delivery.lab.run import run_scenario
 from delivery.lab.scenario import load, resolve, shipped
+from delivery.lab.shop_routes import MeshName
 
 ABOUT = "Releases in a lab on this machine: real Envoy, real Prometheus, no cluster."
 app = typer.Typer(no_args_is_help=True)
@@ -51,6 +52,7 @@ def run(
     file: Annotated[str, typer.Argument(help="scenario file, or the name of a shipped one (see `headgate lab list`)")],
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
     embedded: Embedded = False,
+    mesh: Annotated[MeshName, typer.Option(help="whose routes and metrics the shop has")] = MeshName.ISTIO,
     keep: Annotated[Path | None, typer.Option(help="keep logs and configuration in this (new) folder")] = None,
 ) -> None:
     """Run one scenario and say what came of it."""
@@ -59,7 +61,7 @@ def run(
         if keep is not None:
             keep.mkdir(parents=True)
         narrator = Narrator(Console(stderr=True), scenario)
-        outcome = run_scenario(scenario, _assets(embedded), narrator, keep)
+        outcome = run_scenario(scenario, _assets(embedded), narrator, keep, mesh)
     except FileExistsError as problem:
         raise fail(f"--keep {keep}: exists already; name a new folder") from problem
     except HeadgateError as problem:

@@ -16,13 +16,13 @@ from typing import Any
 from delivery.cluster.client import Cluster
 from delivery.lab.control_plane import ControlPlane, install_crds, start_control_plane
 from delivery.lab.envoy import Envoy
+from delivery.lab.mesh.proxy import start_proxy
 from delivery.lab.node_agent import write_control
 from delivery.lab.process import Process, ProcessFailed
 from delivery.lab.prometheus import Prometheus
 from delivery.resources.crds import write_definitions
 
 MESH_CRDS = "HEADGATE_TEST_CRDS"
-REAL_VIRTUAL_SERVICE_CRD = "istio-virtualservice.yaml"
 CONTROLLER_SETTLE_S = 0.2  # nothing lies between Envoy and this Prometheus but one scrape
 
 
@@ -77,11 +77,11 @@ def laboratory(assets: Path | None, folder: Path | None = None) -> Iterator[Labo
         base = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headgate-lab-")))
         plane = stack.enter_context(start_control_plane(base / "control-plane", assets=assets))
         cluster = Cluster.connect(plane.kubeconfig)
-        install_crds(cluster, _definitions(base))
+        install_crds(cluster, [*write_definitions(base / "crds"), *mesh_definitions()])
         write_control(base / "control.json", {})
         (base / "pods").mkdir()
         (base / "envoy").mkdir()
-        envoy = Envoy.start(base / "envoy")
+        envoy = start_proxy(base / "envoy")
         stack.callback(envoy.process.stop)
         prometheus = Prometheus.start_new(base / "prometheus", envoy.admin_port)
         stack.callback(prometheus.stop)
@@ -102,11 +102,11 @@ def assets_from_environment() -> Path | None:
     return Path(named) if named else None
 
 
-def _definitions(base: Path) -> list[Path]:
-    folder = os.environ.get(MESH_CRDS)
-    own = Path(str(resources.files("delivery.lab") / "crds" / "virtualservices.yaml"))
-    mesh = Path(folder) / REAL_VIRTUAL_SERVICE_CRD if folder else own
-    return [*write_definitions(base / "crds"), mesh]
+def mesh_definitions() -> list[Path]:
+    """The CRDs of every mesh: the real ones where HEADGATE_TEST_CRDS names a folder of them, else the lab's own."""
+    real = os.environ.get(MESH_CRDS)
+    folder = Path(real) if real else Path(str(resources.files("delivery.lab") / "crds"))
+    return sorted(folder.glob("*.yaml"))
 
 
 def _modules(base: Path, envoy: Envoy) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from delivery.cluster.client import JSON, Cluster, Object
 from delivery.cluster.informer import Informer, Name
-from delivery.cluster.kinds import DELIVERY_POLICY, DEPLOYMENT, NAMESPACE, POD, RELEASE, SERVICE, VIRTUAL_SERVICE
+from delivery.cluster.kinds import DELIVERY_POLICY, DEPLOYMENT, NAMESPACE, POD, RELEASE, SERVICE, Kind
 from delivery.errors import HeadgateError
 from delivery.lab import shop
 from delivery.lab.footprint import left_behind, user_part
@@ -18,9 +18,9 @@ from delivery.lab.laboratory import Laboratory, laboratory
 from delivery.lab.load import Ledger, Load
 from delivery.lab.outcome import Outcome, outcome_of
 from delivery.lab.scenario import Behaviour, Event, Scenario
+from delivery.lab.shop_routes import MeshName, ShopRoutes, shop_routes
 from delivery.resources.release import Phase, Release, Stage, release_from_object
-from mesh_adapters.adapter import SplitDisagrees, TrafficSplit
-from mesh_adapters.istio.routes import IstioRoutes
+from mesh_adapters.adapter import SplitDisagrees
 
 STABLE_VERSION, NEW_VERSION = "1.0.0", "1.1.0"
 ADOPTED_WITHIN_S = 60.0
@@ -41,12 +41,12 @@ class RunFailed(HeadgateError):
 class WeightLog:
     """Every change of the canary's share as the mesh's route objects show it: (time, percent)."""
 
-    split: TrafficSplit
+    routes: ShopRoutes
     seen: list[tuple[float, float]] = field(default_factory=list)
 
     def __call__(self, _name: Name, route: Object | None) -> None:
         try:
-            weight = IstioRoutes().read(route, self.split) if route else None
+            weight = self.routes.adapter.read(route, self.routes.split) if route else None
         except SplitDisagrees:
             return
         if not self.seen or self.seen[-1][1] != (weight or 0.0):
@@ -56,15 +56,17 @@ class WeightLog:
 class Run:
     """One scenario in one running lab."""
 
-    def __init__(self, lab: Laboratory, scenario: Scenario) -> None:
+    def __init__(self, lab: Laboratory, scenario: Scenario, mesh: MeshName = MeshName.ISTIO) -> None:
         self.lab = lab
+        self.shop_routes = shop_routes(mesh)
         self.scenario = scenario
         self.version = NEW_VERSION
         self.changed_at = 0.0
-        self.weights = WeightLog(TrafficSplit(shop.NAMESPACE, shop.NAME, "web-stable", "web-canary", 0.0))
-        self.ledger = Ledger(f"{shop.NAME}-canary.{shop.NAMESPACE}.", {STABLE_VERSION})
-        self._routes = Informer(lab.cluster, VIRTUAL_SERVICE, shop.NAMESPACE, on_change=self.weights)
-        self._routes_before: dict[str, Object | None] = {}
+        self.weights = WeightLog(self.shop_routes)
+        # A cluster is called outbound|PORT|SUBSET|HOST, and the canary is the one or the other.
+        self.ledger = Ledger(f"|{shop.NAME}-canary", {STABLE_VERSION})
+        self._routes = Informer(lab.cluster, self.shop_routes.kind, shop.NAMESPACE, on_change=self.weights)
+        self._before: dict[tuple[Kind, str], Object | None] = {}
         self._load: Load | None = None
 
     @property
@@ -89,7 +91,7 @@ class Run:
             releases = self._until_ended(progress)
             self._unwind()
             time.sleep(SETTLED_S)
-            remains = left_behind(self.cluster, shop.NAMESPACE, self._routes_before)
+            remains = left_behind(self.cluster, shop.NAMESPACE, self._before)
         finally:
             if self._load:
                 self._load.stop()
@@ -109,12 +111,14 @@ class Run:
         cluster.create(NAMESPACE, shop.namespace())
         for kind, obj in (
             (SERVICE, shop.service()),
-            (VIRTUAL_SERVICE, shop.virtual_service()),
-            (DELIVERY_POLICY, shop.policy(scenario)),
+            *self.shop_routes.objects,
+            (DELIVERY_POLICY, shop.policy(scenario, self.shop_routes.provider)),
             (DEPLOYMENT, shop.deployment(scenario, STABLE_VERSION)),
         ):
             cluster.create(kind, obj)
-        self._routes_before = {shop.NAME: user_part(cluster.get(VIRTUAL_SERVICE, shop.NAME, shop.NAMESPACE))}
+        for kind, obj in self.shop_routes.objects:
+            name = obj["metadata"]["name"]
+            self._before[kind, name] = user_part(cluster.get(kind, name, shop.NAMESPACE))
         self._wait(
             "the Deployment to be adopted", ADOPTED_WITHIN_S, lambda: bool(self._deployment()["spec"].get("paused"))
         )
@@ -227,10 +231,16 @@ class Run:
             time.sleep(LOOK_EVERY_S)
 
 
-def run_scenario(scenario: Scenario, assets: Path | None, progress: Progress, folder: Path | None = None) -> Outcome:
+def run_scenario(
+    scenario: Scenario,
+    assets: Path | None,
+    progress: Progress,
+    folder: Path | None = None,
+    mesh: MeshName = MeshName.ISTIO,
+) -> Outcome:
     """Runs a scenario in a lab of its own. Raises RunFailed, ProcessFailed."""
     with laboratory(assets, folder) as lab:
-        return Run(lab, scenario).outcome(progress)
+        return Run(lab, scenario, mesh).outcome(progress)
 
 
 def _at_rest(release: Release) -> bool:

@@ -1,4 +1,4 @@
-"""The application the lab delivers: one Deployment, its Service, a VirtualService a user could have written."""
+"""The application the lab delivers: one Deployment and its Service."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ NAMESPACE, NAME, POLICY_NAME = "shop", "web", "web"
 PORT, CONTAINER_PORT = 80, 8080
 HOST = f"{NAME}.{NAMESPACE}.svc.cluster.local"
 LABELS = {"app": NAME}
+METRICS = "istio"
 
 
 def namespace() -> dict[str, Any]:
@@ -22,39 +23,13 @@ def service() -> dict[str, Any]:
     return {"metadata": {"name": NAME, "namespace": NAMESPACE}, "spec": {"selector": LABELS, "ports": ports}}
 
 
-def policy(scenario: Scenario) -> dict[str, Any]:
+def policy(scenario: Scenario, provider: str) -> dict[str, Any]:
+    """The scenario's policy; where it does not choose a mesh, this one, judged by the names the lab's series have."""
     return {
         "apiVersion": API_VERSION,
         "kind": "DeliveryPolicy",
         "metadata": {"name": POLICY_NAME, "namespace": NAMESPACE},
-        "spec": scenario.policy,
-    }
-
-
-def virtual_service() -> dict[str, Any]:
-    """With fields that a release must leave alone: a second route, retries, a timeout, an annotation."""
-    return {
-        "metadata": {
-            "name": NAME,
-            "namespace": NAMESPACE,
-            "annotations": {"shop.example/owner": "the team that owns the shop"},
-        },
-        "spec": {
-            "hosts": [NAME],
-            "http": [
-                {
-                    "name": "static",
-                    "match": [{"uri": {"prefix": "/static"}}],
-                    "route": [{"destination": {"host": NAME, "port": {"number": PORT}}}],
-                    "timeout": "3s",
-                },
-                {
-                    "name": "primary",
-                    "route": [{"destination": {"host": HOST, "port": {"number": PORT}}}],
-                    "timeout": "10s",
-                },
-            ],
-        },
+        "spec": {"mesh": {"provider": provider, "metrics": METRICS}, **scenario.policy},
     }
 
 
