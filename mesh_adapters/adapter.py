@@ -156,6 +156,11 @@ class RouteAdapter(Protocol):
     @property
     def ref(self) -> RouteRef: ...
 
+    @property
+    def noun(self) -> str:
+        """What messages call an object of this kind."""
+        ...
+
     def find(
         self,
         routes: Sequence[Route],

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-import yaml
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -24,9 +23,10 @@ from delivery.backtest.prometheus_range import read_range
 from delivery.backtest.recording import Recording
 from delivery.backtest.replay import Outcome, replay
 from delivery.cli.errors import fail
+from delivery.cli.policy_file import policy_of
 from delivery.errors import HeadgateError
 from delivery.reconcile.judging import judge_settings
-from delivery.resources.policy import DeliveryPolicySpec, parse_policy
+from delivery.resources.policy import DeliveryPolicySpec
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import Prometheus
 from mesh_adapters.istio.series import ISTIO
@@ -35,7 +35,6 @@ WORDS = {Verdict.ROLL_BACK: "rollback", Verdict.ADVANCE: "advance", Verdict.UNDE
 TICKS_SHOWN = 40
 HISTORY_S = 3600.0
 RANGE_TIMEOUT_S = 60
-KINDS = {"DeliveryPolicy", "ClusterDeliveryPolicy"}
 
 
 def backtest(
@@ -55,7 +54,7 @@ def backtest(
 ) -> None:
     """Judge recorded telemetry as the controller would have done."""
     try:
-        chosen = _policy(policy)
+        chosen = policy_of(policy)
         recordings = (
             _from_prometheus(prometheus, workload, canary, start, end, chosen) if prometheus else _from_file(file)
         )
@@ -69,25 +68,6 @@ def backtest(
     console = Console()
     for outcome in outcomes:
         _show(console, outcome, chosen, all_ticks)
-
-
-def _policy(path: Path | None) -> DeliveryPolicySpec:
-    if path is None:
-        return parse_policy({}, "the default policy")
-    try:
-        document = yaml.safe_load(path.read_text())
-    except OSError as problem:
-        raise HeadgateError(f"policy {path} cannot be read: {problem.strerror}") from problem
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise HeadgateError(f"policy {path} is no YAML: {str(problem).splitlines()[0]}") from problem
-    if not isinstance(document, dict | None):
-        raise HeadgateError(f"policy {path} is {type(document).__name__}, not a DeliveryPolicy; write `spec: ...`")
-    document = document or {}
-    kind = document.get("kind")
-    if kind is not None and kind not in KINDS:
-        raise HeadgateError(f"policy {path} is of kind {kind}; give a DeliveryPolicy")
-    whole = kind is not None or "spec" in document
-    return parse_policy(document.get("spec") if whole else document, f"policy {path}")
 
 
 def _from_file(file: str | None) -> list[Recording]:

@@ -18,6 +18,7 @@ import typer
 from delivery.cli.backtest import backtest
 from delivery.cli.errors import fail
 from delivery.cli.release_all import release_all
+from delivery.cli.routes import app as routes
 from delivery.clock import WallClock
 from delivery.cluster.client import Cluster
 from delivery.cluster.credentials import own_namespace
@@ -146,4 +147,5 @@ def _unavailable(name: str) -> Callable[[], None]:
 
 app.command()(backtest)
 app.command(name="release-all")(release_all)
+app.add_typer(routes, name="routes")
 _add_installed_commands()

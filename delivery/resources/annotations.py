@@ -23,6 +23,8 @@ CANARY = "canary"
 TEMPLATE_HASH = f"{GROUP}/template-hash"
 FENCE = f"{GROUP}/fence"
 """On a route while a release splits it: which controller process wrote last."""
+PLAN = f"{GROUP}/plan"
+"""On an object that `headgate routes plan` edited: what undoes it."""
 FINALIZER = f"{GROUP}/release"
 """On an active Release: deleting it withdraws its canary first."""
 
