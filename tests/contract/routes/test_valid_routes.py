@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from delivery.cluster.client import Cluster
@@ -25,7 +25,11 @@ CANARY_NAMES = ("web-stable", "web-canary")
 
 # One server serves all examples of a test, and each example removes what it made: nothing carries over.
 on_a_server = settings(
-    max_examples=12, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12,
+    derandomize=True,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),  # what is left out would ask the server a thousand times
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 alone = settings(max_examples=30, derandomize=True, deadline=None)
 each_version = pytest.mark.parametrize(("kind", "version"), VERSIONS, ids=NAMES)
