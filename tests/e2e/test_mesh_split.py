@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from benchmarks.mesh_split import CANARY_ANSWERED, HEAD, STABLE_ANSWERED, figures
 from benchmarks.mesh_split_objects import APEX, NAMESPACE, WAYS, Way, Wish
@@ -81,3 +82,29 @@ def test_a_backend_that_is_not_there_is_told_of_and_its_share_fails(world: World
 
 def resolved(world: World, way: Way) -> Object:
     return conditions(world.cluster.get(way.kind, APEX, NAMESPACE)).get("ResolvedRefs") or {"status": "Unknown"}
+
+
+def test_what_envoy_cannot_take_is_not_called_accepted(world: World) -> None:
+    """A regular expression that is none: Envoy keeps the routes it had, and the status does not say otherwise."""
+    [way] = [way for way in WAYS if way.kind == HTTP_ROUTE]
+    world.say(way, Wish(0))
+    try:
+        eventually(lambda: resolved(world, way)["status"] == "True")
+        before = resolved(world, way)["observedGeneration"]
+        broken = way.spec(Wish(100))
+        broken["rules"][0]["matches"] = [{"path": {"type": "RegularExpression", "value": "/("}}]
+        world.cluster.patch(way.kind, APEX, NAMESPACE, {"spec": broken})
+        eventually(lambda: refused(world) > 0)
+        assert world.ask(20) == {STABLE_ANSWERED: 20}
+        assert resolved(world, way)["observedGeneration"] == before
+        world.cluster.patch(way.kind, APEX, NAMESPACE, {"spec": way.spec(Wish(100))})
+        eventually(lambda: resolved(world, way).get("observedGeneration") == before + 2)
+        assert world.ask(20) == {CANARY_ANSWERED: 20}
+    finally:
+        world.unsay(way)
+
+
+def refused(world: World) -> int:
+    """How often Envoy refused routes."""
+    answer = requests.get(f"{world.envoy.admin_url}/stats?filter=rds.mesh.update_rejected", timeout=5)
+    return int(answer.text.rpartition(" ")[2])
