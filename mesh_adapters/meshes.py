@@ -36,6 +36,12 @@ def meshes(cluster_domain: str = "cluster.local") -> Mapping[str, Mesh]:
     return {mesh.name: mesh for mesh in found}
 
 
+def series_of(metrics: str, mesh: str) -> Series:
+    """What to ask Prometheus for: by the mesh whose metrics a policy names, with `auto` by the release's own."""
+    name = mesh if metrics == "auto" else metrics
+    return LINKERD_SERIES if name == "linkerd" else ISTIO
+
+
 def every_adapter(cluster_domain: str = "cluster.local") -> tuple[RouteAdapter, ...]:
     """One adapter for each kind of route."""
     by_kind: dict[RouteRef, RouteAdapter] = {}

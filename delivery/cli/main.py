@@ -29,7 +29,6 @@ from delivery.resources.crds import write_definitions
 from delivery.settings import Settings
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.prometheus import Prometheus
-from mesh_adapters.istio.series import ISTIO
 from mesh_adapters.meshes import meshes
 
 app = typer.Typer(
@@ -127,7 +126,7 @@ def _controller(settings: Settings) -> Controller:
     except HeadgateError as problem:
         # Releases in flight need somebody to hold them, so this is no reason not to start.
         structlog.get_logger().warning("Prometheus unavailable; no release advances", problem=str(problem))
-    return Controller(settings, cluster, meshes(), Collector(source, ISTIO, settle=settings.settle_s), WallClock())
+    return Controller(settings, cluster, meshes(), Collector(source, settle=settings.settle_s), WallClock())
 
 
 def _add_installed_commands() -> None:

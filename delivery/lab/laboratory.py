@@ -19,7 +19,7 @@ from delivery.lab.envoy import Envoy
 from delivery.lab.mesh.proxy import start_proxy
 from delivery.lab.node_agent import write_control
 from delivery.lab.process import Process, ProcessFailed
-from delivery.lab.prometheus import Prometheus
+from delivery.lab.prometheus import Dialect, Prometheus
 from delivery.resources.crds import write_definitions
 
 MESH_CRDS = "HEADGATE_TEST_CRDS"
@@ -71,8 +71,11 @@ class Laboratory:
 
 
 @contextmanager
-def laboratory(assets: Path | None, folder: Path | None = None) -> Iterator[Laboratory]:
-    """Starts a lab; `assets` as in `start_control_plane`. Raises ProcessFailed, InvalidSpec."""
+def laboratory(assets: Path | None, folder: Path | None = None, metrics: Dialect = "istio") -> Iterator[Laboratory]:
+    """Starts a lab; `assets` as in `start_control_plane`, `metrics` says under whose names requests are counted.
+
+    Raises ProcessFailed, InvalidSpec.
+    """
     with ExitStack() as stack:
         base = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headgate-lab-")))
         plane = stack.enter_context(start_control_plane(base / "control-plane", assets=assets))
@@ -83,7 +86,7 @@ def laboratory(assets: Path | None, folder: Path | None = None) -> Iterator[Labo
         (base / "envoy").mkdir()
         envoy = start_proxy(base / "envoy")
         stack.callback(envoy.process.stop)
-        prometheus = Prometheus.start_new(base / "prometheus", envoy.admin_port)
+        prometheus = Prometheus.start_new(base / "prometheus", envoy.admin_port, metrics)
         stack.callback(prometheus.stop)
         parts = [envoy.process]
         for name, arguments in _modules(base, envoy).items():

@@ -1,11 +1,12 @@
-"""A real Prometheus that scrapes the lab's Envoy and gives its statistics the names Istio's metrics have."""
+"""A real Prometheus that scrapes the lab's Envoy and gives its statistics the names a mesh's metrics have."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -16,21 +17,51 @@ from delivery.lab.readiness import answers
 
 READY_WITHIN_S = 30.0
 SCRAPE_EVERY = "500ms"
-_RENAMED = {
-    "envoy_cluster_upstream_rq": "istio_requests_total",
-    "envoy_cluster_upstream_rq_time_bucket": "istio_request_duration_milliseconds_bucket",
-    "envoy_cluster_upstream_rq_time_sum": "istio_request_duration_milliseconds_sum",
-    "envoy_cluster_upstream_rq_time_count": "istio_request_duration_milliseconds_count",
+Dialect = Literal["istio", "linkerd"]
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What a mesh calls Envoy's statistics. `labels`: what of NAMESPACE~SERVICE~WORKLOAD~PORT goes into which label;
+    `by_code`: a label's value for the response codes that match."""
+
+    requests: str
+    durations: str
+    labels: Mapping[str, str]
+    constant: Mapping[str, str]
+    code: str
+    by_code: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        parts = {f"envoy_cluster_upstream_rq_time_{part}": f"{self.durations}_{part}" for part in _HISTOGRAM}
+        return {"envoy_cluster_upstream_rq": self.requests, **parts}
+
+
+_HISTOGRAM = ("bucket", "sum", "count")
+_NAMINGS: Mapping[Dialect, Naming] = {
+    "istio": Naming(
+        "istio_requests_total",
+        "istio_request_duration_milliseconds",
+        {
+            "destination_workload": "$3",
+            "destination_workload_namespace": "$1",
+            "destination_service": "$2.$1.svc.cluster.local",
+            "destination_service_name": "$2",
+            "destination_service_namespace": "$1",
+        },
+        {"reporter": "destination", "request_protocol": "http", "source_workload": "load"},
+        "response_code",
+    ),
+    "linkerd": Naming(
+        "response_total",
+        "response_latency_ms",
+        {"deployment": "$3", "namespace": "$1"},
+        {"direction": "inbound", "tls": "true"},
+        "status_code",
+        (("classification", "[1-4]..", "success"), ("classification", "5..", "failure")),
+    ),
 }
-# What of NAMESPACE~SERVICE~WORKLOAD~PORT goes into which of Istio's labels.
-_LABELS = {
-    "destination_workload": "$3",
-    "destination_workload_namespace": "$1",
-    "destination_service": "$2.$1.svc.cluster.local",
-    "destination_service_name": "$2",
-    "destination_service_namespace": "$1",
-}
-_CONSTANT = {"reporter": "destination", "request_protocol": "http", "source_workload": "load"}
 
 
 def find_prometheus() -> str:
@@ -49,6 +80,7 @@ class Prometheus:
     folder: Path
     target_port: int
     port: int
+    dialect: Dialect = "istio"
     process: Process | None = None
 
     @property
@@ -56,11 +88,11 @@ class Prometheus:
         return f"http://127.0.0.1:{self.port}"
 
     @classmethod
-    def start_new(cls, folder: Path, target_port: int) -> Prometheus:
+    def start_new(cls, folder: Path, target_port: int, dialect: Dialect = "istio") -> Prometheus:
         """Starts one that scrapes the Envoy whose admin port is `target_port`. Raises ProcessFailed."""
-        prometheus = cls(folder, target_port, free_port())
+        prometheus = cls(folder, target_port, free_port(), dialect)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration(target_port)))
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration(target_port, dialect)))
         prometheus.start()
         return prometheus
 
@@ -91,7 +123,7 @@ class Prometheus:
         return answers(f"{self.url}/-/ready")
 
 
-def configuration(target_port: int) -> dict[str, Any]:
+def configuration(target_port: int, dialect: Dialect = "istio") -> dict[str, Any]:
     """Prometheus' configuration: scrape, keep what a mesh reports, rename it."""
     return {
         "global": {"scrape_interval": SCRAPE_EVERY, "scrape_timeout": SCRAPE_EVERY},
@@ -101,19 +133,20 @@ def configuration(target_port: int) -> dict[str, Any]:
                 "metrics_path": "/stats/prometheus",
                 "params": {"filter": ["^cluster\\..*upstream_rq_"]},
                 "static_configs": [{"targets": [f"127.0.0.1:{target_port}"]}],
-                "metric_relabel_configs": relabelling(),
+                "metric_relabel_configs": relabelling(dialect),
             }
         ],
     }
 
 
-def relabelling() -> list[dict[str, Any]]:
-    """From Envoy's cluster statistics to Istio's standard metrics."""
+def relabelling(dialect: Dialect = "istio") -> list[dict[str, Any]]:
+    """From Envoy's cluster statistics to a mesh's standard metrics."""
+    naming = _NAMINGS[dialect]
     rules: list[dict[str, Any]] = [
-        {"source_labels": ["__name__"], "regex": "|".join(_RENAMED), "action": "keep"},
+        {"source_labels": ["__name__"], "regex": "|".join(naming.renamed), "action": "keep"},
         {"source_labels": ["envoy_cluster_name"], "regex": STAT_PATTERN, "action": "keep"},
     ]
-    for label, value in _LABELS.items():
+    for label, value in naming.labels.items():
         rules.append(
             {
                 "source_labels": ["envoy_cluster_name"],
@@ -122,11 +155,15 @@ def relabelling() -> list[dict[str, Any]]:
                 "replacement": value,
             }
         )
-    rules += [{"target_label": label, "replacement": value} for label, value in _CONSTANT.items()]
-    rules.append({"source_labels": ["envoy_response_code"], "regex": "(.+)", "target_label": "response_code"})
+    rules += [{"target_label": label, "replacement": value} for label, value in naming.constant.items()]
+    rules.append({"source_labels": ["envoy_response_code"], "regex": "(.+)", "target_label": naming.code})
+    rules += [
+        {"source_labels": ["envoy_response_code"], "regex": code, "target_label": label, "replacement": value}
+        for label, code, value in naming.by_code
+    ]
     rules += [
         {"source_labels": ["__name__"], "regex": old, "target_label": "__name__", "replacement": new}
-        for old, new in _RENAMED.items()
+        for old, new in naming.renamed.items()
     ]
     rules.append({"regex": "envoy_.*", "action": "labeldrop"})
     return rules

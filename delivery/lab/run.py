@@ -17,6 +17,7 @@ from delivery.lab.footprint import left_behind, user_part
 from delivery.lab.laboratory import Laboratory, laboratory
 from delivery.lab.load import Ledger, Load
 from delivery.lab.outcome import Outcome, outcome_of
+from delivery.lab.prometheus import Dialect
 from delivery.lab.scenario import Behaviour, Event, Scenario
 from delivery.lab.shop_routes import MeshName, ShopRoutes, shop_routes
 from delivery.resources.release import Phase, Release, Stage, release_from_object
@@ -239,7 +240,8 @@ def run_scenario(
     mesh: MeshName = MeshName.ISTIO,
 ) -> Outcome:
     """Runs a scenario in a lab of its own. Raises RunFailed, ProcessFailed."""
-    with laboratory(assets, folder) as lab:
+    metrics: Dialect = "linkerd" if shop_routes(mesh).provider == "linkerd" else "istio"
+    with laboratory(assets, folder, metrics) as lab:
         return Run(lab, scenario, mesh).outcome(progress)
 
 

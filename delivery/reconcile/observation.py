@@ -16,6 +16,7 @@ from delivery.resources.release import Phase, Release, Stage
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.needs import Need
 from delivery.telemetry.samples import Reading, StableHistory, counted_before
+from mesh_adapters.meshes import series_of
 
 log = structlog.get_logger()
 LOOK_EVERY_S = 0.2
@@ -173,4 +174,5 @@ def need_of(release: Release) -> Need:
         interval=policy.analysis.interval,
         data_through=analysis.data_through or analysis.started_at or 0.0,
         latency=any(isinstance(metric, LatencyMetric) for metric in policy.analysis.metrics),
+        series=series_of(policy.mesh.metrics, release.status.mesh),
     )

@@ -1,4 +1,4 @@
-"""One query a metric and instant for all releases; each release's increments, exactly once."""
+"""One query a metric and instant for all releases of a mesh; each release's increments, exactly once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from delivery.telemetry.promql import chunks, latency_query, requests_query
 from delivery.telemetry.ranges import recent_history
 from delivery.telemetry.samples import SAME_INSTANT_S, Reading, Sample, StableHistory
 from delivery.telemetry.tables import Table, tables
-from mesh_adapters.adapter import Series
 
 REMEMBERED_S = 3600.0  # how long the counters of a release nobody asks about are kept
 
@@ -54,9 +53,8 @@ class Collector:
     counter added between its last scrape and its restart is in no counter and cannot be had.
     """
 
-    def __init__(self, source: MetricsSource, series: Series, *, settle: float = 1.0) -> None:
+    def __init__(self, source: MetricsSource, *, settle: float = 1.0) -> None:
         self._source = source
-        self._series = series
         self._settle = settle
         self._memory: dict[str, _Memory] = {}
 
@@ -73,7 +71,7 @@ class Collector:
 
     def history(self, need: Need) -> StableHistory:
         """Stable before the release's first instant. Raises as the source does."""
-        return recent_history(self._source, self._series, need)
+        return recent_history(self._source, need.series, need)
 
     def _forget(self, wanted: Mapping[str, _Progress], now: float) -> None:
         """Releases of a longer interval are not in every collect, so absence alone does not mean the end."""
@@ -118,7 +116,7 @@ class Collector:
         self._memory[progress.need.release] = _Memory(instant, known.followed_by(current), need.latency)
 
     def _absence(self, need: Need, current: Table) -> str:
-        series = self._series
+        series = need.series
         both = f"{need.stable_workload}|{need.canary_workload}"
         workload = f'{series.workload}=~"{both}"' if current.empty else f'{series.workload}="{need.stable_workload}"'
         selector = f'{series.requests}{{{series.namespace}="{need.namespace}", {workload}}}'
@@ -143,10 +141,11 @@ class Collector:
 
     def _tables(self, run: Sequence[_Progress], needs: Sequence[Need], at: float, last_known: bool) -> dict[str, Table]:
         with_latency = [need for need in needs if need.latency]
-        queries = [requests_query(self._series, needs, last_known=last_known)]
+        series = needs[0].series  # a run has one
+        queries = [requests_query(series, needs, last_known=last_known)]
         if with_latency:
-            queries.append(latency_query(self._series, with_latency, last_known=last_known))
+            queries.append(latency_query(series, with_latency, last_known=last_known))
         for progress in run:
             progress.queries = tuple(queries)
         answers: list[list[Point]] = [self._source.query(query, at) for query in queries]
-        return tables(self._series, needs, answers[0], answers[1] if with_latency else [])
+        return tables(series, needs, answers[0], answers[1] if with_latency else [])

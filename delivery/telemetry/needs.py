@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from mesh_adapters.adapter import Series
+from mesh_adapters.istio.series import ISTIO
+
 INSTANTS_AT_ONCE = 30  # after a longer silence one long tick says the same, for increments add up
 _SLACK_S = 1e-6  # instants are stored to the microsecond
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Both arms' counters of one release from `data_through` on. `interval` in seconds; instants are its multiples."""
+    """Both arms' counters of one release from `data_through` on, as its mesh calls them.
+
+    `interval` in seconds; instants are its multiples.
+    """
 
     release: str
     namespace: str
@@ -20,6 +26,7 @@ class Need:
     interval: float
     data_through: float
     latency: bool = False
+    series: Series = ISTIO
 
     def due(self, now: float, settle: float) -> tuple[float, ...]:
         """The instants after `data_through` that were scraped by `now`, oldest first (seconds since the epoch)."""

@@ -12,12 +12,12 @@ LOOK_BACK = "10m"
 
 
 def chunks(needs: Sequence[Need]) -> Iterator[list[Need]]:
-    """The needs in runs whose query stays under the limit."""
+    """The needs in runs of one mesh's series each, whose query stays under the limit."""
     run: list[Need] = []
     length = 0
-    for need in sorted(needs, key=lambda need: need.release):
+    for need in sorted(needs, key=lambda need: (need.series.requests, need.release)):
         size = len(need.stable_workload) + len(need.canary_workload) + len(need.namespace) + 3
-        if run and length + size > QUERY_LIMIT:
+        if run and (length + size > QUERY_LIMIT or need.series != run[0].series):
             yield run
             run, length = [], 0
         run.append(need)

@@ -1,6 +1,9 @@
-"""What Linkerd calls its metrics (its proxies' own, with the labels that its Prometheus adds from the pods)."""
+"""What Linkerd calls its metrics: its proxies' own, with the labels its Prometheus takes from the pods."""
 
 from mesh_adapters.adapter import LabelMatch, Series
+
+_ADMIN_PORT = "4191"
+"""The proxy's own, where Prometheus scrapes it: those requests are not the application's."""
 
 LINKERD = Series(
     requests="response_total",
@@ -9,6 +12,13 @@ LINKERD = Series(
     instance="instance",
     workload="deployment",
     namespace="namespace",
-    scope=(LabelMatch("direction", "=", "inbound"),),
+    scope=(
+        # As the server's proxy sees them; the client's names the workload in other labels.
+        LabelMatch("direction", "=", "inbound"),
+        LabelMatch("target_port", "!=", _ADMIN_PORT),
+        LabelMatch("route_name", "!=", "probe"),  # the kubelet's
+    ),
+    # The proxy has classified gRPC's statuses with HTTP's.
     failures=((LabelMatch("classification", "=", "failure"),),),
 )
+"""Durations are in milliseconds, to the first byte of the body."""

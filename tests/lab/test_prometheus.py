@@ -1,10 +1,11 @@
-"""Envoy's own counters come out of Prometheus under Istio's names, and not one request is missing."""
+"""Envoy's own counters come out of Prometheus under a mesh's names, and not one request is missing."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from delivery.lab.mesh.control import Files
 from delivery.lab.mesh.naming import Upstream
 from delivery.lab.mesh.translate import assignment, cluster, routes
 from delivery.lab.process import Process, free_port
-from delivery.lab.prometheus import Prometheus, find_prometheus
+from delivery.lab.prometheus import Dialect, Prometheus, find_prometheus
 from delivery.lab.readiness import answers
 from tests.conditions import eventually
 
@@ -24,8 +25,41 @@ CANARY = Upstream("shop", "web-canary", 80, "web-canary", "http")
 FAILING, SOUND = 7, 23
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a mesh calls the canary's requests, by which label they are told apart, and its latency buckets."""
+
+    dialect: Dialect
+    requests: str
+    code: str
+    buckets: str
+    labels: str
+
+
+ISTIO = Told(
+    "istio",
+    "istio_requests_total",
+    "response_code",
+    "istio_request_duration_milliseconds_bucket",
+    'destination_workload="web-canary", destination_workload_namespace="shop", reporter="destination"',
+)
+LINKERD = Told(
+    "linkerd",
+    "response_total",
+    "status_code",
+    "response_latency_ms_bucket",
+    'deployment="web-canary", namespace="shop", direction="inbound"',
+)
+
+
+@pytest.fixture(params=[ISTIO, LINKERD], ids=["istio", "linkerd"])
+def told(request: pytest.FixtureRequest) -> Told:
+    found: Told = request.param
+    return found
+
+
 @pytest.fixture
-def mesh(tmp_path: Path) -> Iterator[tuple[Envoy, Prometheus]]:
+def mesh(tmp_path: Path, told: Told) -> Iterator[tuple[Envoy, Prometheus]]:
     """One pod that answers /ready with 200 and everything else with 500, behind Envoy, scraped by Prometheus."""
     try:
         find_prometheus()
@@ -42,7 +76,7 @@ def mesh(tmp_path: Path) -> Iterator[tuple[Envoy, Prometheus]]:
         envoy = Envoy.start(tmp_path / "envoy")
         stack.callback(envoy.process.stop)
         _point(Files(tmp_path / "envoy"), port)
-        prometheus = Prometheus.start_new(tmp_path / "prometheus", envoy.admin_port)
+        prometheus = Prometheus.start_new(tmp_path / "prometheus", envoy.admin_port, told.dialect)
         stack.callback(prometheus.stop)
         yield envoy, prometheus
 
@@ -62,22 +96,25 @@ def ask(envoy: Envoy, path: str) -> int:
     return requests.get(envoy.url + path, headers={"Host": CANARY.host}, timeout=10).status_code
 
 
-def counted(prometheus: Prometheus, query: str) -> dict[str, float]:
+def counted(prometheus: Prometheus, query: str, label: str = "") -> dict[str, float]:
     answer = requests.get(f"{prometheus.url}/api/v1/query", params={"query": query}, timeout=10).json()
-    return {entry["metric"].get("response_code", ""): float(entry["value"][1]) for entry in answer["data"]["result"]}
+    return {entry["metric"].get(label, ""): float(entry["value"][1]) for entry in answer["data"]["result"]}
 
 
-def test_prometheus_counts_what_envoy_served_by_workload_and_code(mesh: tuple[Envoy, Prometheus]) -> None:
+def test_prometheus_counts_what_envoy_served_by_workload_and_code(mesh: tuple[Envoy, Prometheus], told: Told) -> None:
     envoy, prometheus = mesh
     eventually(lambda: ask(envoy, "/ready") == 200, 15)
     before = requests.get(f"{envoy.admin_url}/stats?filter=upstream_rq_200", timeout=5).text
     already = int(before.strip().rpartition(" ")[2])
     assert [ask(envoy, "/ready") for _ in range(SOUND)] == [200] * SOUND
     assert [ask(envoy, "/") for _ in range(FAILING)] == [500] * FAILING
-    labels = 'destination_workload="web-canary", destination_workload_namespace="shop", reporter="destination"'
+    query = f"{told.requests}{{{told.labels}}}"
     wanted = {"200": float(already + SOUND), "500": float(FAILING)}
-    eventually(lambda: counted(prometheus, f"istio_requests_total{{{labels}}}") == wanted, 15)
-    whole = f'istio_request_duration_milliseconds_bucket{{{labels}, le="+Inf"}}'
-    eventually(lambda: sum(counted(prometheus, whole).values()) == already + SOUND + FAILING, 15)
-    bounds = counted(prometheus, f"count(istio_request_duration_milliseconds_bucket{{{labels}}})")
+    eventually(lambda: counted(prometheus, query, told.code) == wanted, 15)
+    whole = f'sum({told.buckets}{{{told.labels}, le="+Inf"}})'
+    eventually(lambda: counted(prometheus, whole) == {"": already + SOUND + FAILING}, 15)
+    bounds = counted(prometheus, f"count({told.buckets}{{{told.labels}}})")
     assert bounds[""] >= 15  # Envoy's default bounds in milliseconds, .5 to 3,600,000, and +Inf
+    if told is LINKERD:
+        classes = {"success": float(already + SOUND), "failure": float(FAILING)}
+        assert counted(prometheus, query, "classification") == classes

@@ -20,7 +20,6 @@ from delivery.resources.release import Phase, Release, ReleaseStatus, release_fr
 from delivery.settings import Settings
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.prometheus import MetricsSource
-from mesh_adapters.istio.series import ISTIO
 from mesh_adapters.meshes import meshes
 from tests.conditions import eventually
 from tests.contract.neighbours.shop import template
@@ -127,7 +126,7 @@ class Rig:
     def start(self) -> None:
         """Starts a controller for this namespace."""
         settings = Settings("http://prometheus.invalid", namespace=self.namespace, workers=2, settle_s=SETTLE_S)
-        collector = Collector(self.controllers_source or self.mesh.prometheus, ISTIO, settle=SETTLE_S)
+        collector = Collector(self.controllers_source or self.mesh.prometheus, settle=SETTLE_S)
         cluster = self.controllers_cluster or self.cluster
         self._controller = Controller(settings, cluster, meshes(), collector, self.clock)
         self._controller.start()
@@ -245,7 +244,7 @@ class Rig:
 
     def check_unwound(self, *, paused: bool = True) -> None:
         """The namespace is as before the release."""
-        assert left_behind(self.cluster, self.namespace, {NAME: self.before}) == []
+        assert left_behind(self.cluster, self.namespace, {(VIRTUAL_SERVICE, NAME): self.before}) == []
         assert bool(self.deployment()["spec"].get("paused")) is paused
 
     def check_invariants(self) -> None:

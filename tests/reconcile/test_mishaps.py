@@ -32,7 +32,9 @@ def test_a_deployment_deleted_under_its_release_takes_everything_with_it(own_rig
     own_rig.cluster.delete(DEPLOYMENT, NAME, own_rig.namespace)
     ended = own_rig.ended()
     assert (ended.status.phase, ended.status.reason) == (Phase.FAILED, "DeploymentDeleted")
-    assert eventually(lambda: left_behind(own_rig.cluster, own_rig.namespace, {NAME: own_rig.before}) == [])
+    assert eventually(
+        lambda: left_behind(own_rig.cluster, own_rig.namespace, {(VIRTUAL_SERVICE, NAME): own_rig.before}) == []
+    )
 
 
 def test_a_service_deleted_under_its_release_does_not_stop_the_roll_back(own_rig: Rig) -> None:

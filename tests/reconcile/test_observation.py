@@ -13,7 +13,6 @@ from delivery.telemetry.collector import Collector
 from delivery.telemetry.memory import MemoryPrometheus
 from delivery.telemetry.needs import Need
 from delivery.telemetry.samples import Reading, StableHistory
-from mesh_adapters.istio.series import ISTIO
 from tests.conditions import eventually
 from tests.decision.given import NOW, POLICY, release
 from tests.reconcile.memory_cluster import StillClock
@@ -24,7 +23,7 @@ class Watched(Collector):
     """Remembers what it was asked, and fails once when told to."""
 
     def __init__(self, source: MemoryPrometheus) -> None:
-        super().__init__(source, ISTIO, settle=0.5)
+        super().__init__(source, settle=0.5)
         self.asked: list[list[str]] = []
         self.mistake: Exception | None = None
         self.histories: list[str] = []

@@ -24,7 +24,6 @@ from delivery.reconcile.watching import Watching
 from delivery.resources.release import Release, release_from_object
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.prometheus import MetricsSource
-from mesh_adapters.istio.series import ISTIO
 from mesh_adapters.meshes import meshes
 from tests.scenarios.universe import SHOP, WEB, Universe
 
@@ -109,7 +108,7 @@ class Process:
         self._hearing = hearing or Hearing(universe)
         routes, records = Routes(cluster, meshes()), Records(cluster, self._clock)
         events = Events(cluster, self._clock)
-        collector = Collector(source or universe.traffic.prometheus, ISTIO, settle=SETTLE_S)
+        collector = Collector(source or universe.traffic.prometheus, settle=SETTLE_S)
         wake: Callable[[Release], None] = lambda _: self.wake()  # noqa: E731 (a listener)
         self._observation = Observation(collector, self._clock, self._hearing.active_releases, wake, SETTLE_S)
         self._reconciler = Reconciler(

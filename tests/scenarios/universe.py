@@ -170,7 +170,7 @@ class Universe:
         return bool(self.deployment()["spec"].get("paused"))
 
     def left_behind(self) -> list[str]:
-        return left_behind(self.user, SHOP, {WEB: self.before})
+        return left_behind(self.user, SHOP, {(VIRTUAL_SERVICE, WEB): self.before})
 
 
 @cache

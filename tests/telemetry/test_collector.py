@@ -8,7 +8,6 @@ import pytest
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.memory import MemoryPrometheus
 from delivery.telemetry.samples import ArmIncrement, Reading
-from mesh_adapters.istio.series import ISTIO
 from tests.telemetry.istio_counters import bucket, need, requests
 
 
@@ -26,7 +25,7 @@ def scene() -> _Scene:
     """Stable `s` has served 1000 requests, 7 of them failed, by instant 100."""
     source = MemoryPrometheus()
     source.scrape(99, "s", {requests("web"): 993, requests("web", "503"): 7})
-    return _Scene(source, Collector(source, ISTIO, settle=1))
+    return _Scene(source, Collector(source, settle=1))
 
 
 def _stable(scene: _Scene, at: float, ok: float = 1000, failed: float = 7) -> None:
@@ -61,7 +60,7 @@ def test_an_instance_that_missed_a_scrape_is_differenced_against_its_last_value(
     first = scene.collect(100, 121)
     assert [s.stable.requests for s in first.samples] == [17, 0]
     # Both with the memory and with the baseline a new controller asks for at 120, where s2 is absent.
-    fresh = _Scene(scene.source, Collector(scene.source, ISTIO, settle=1))
+    fresh = _Scene(scene.source, Collector(scene.source, settle=1))
     for controller in (scene, fresh):
         assert [s.stable.requests for s in controller.collect(120, 131).samples] == [20]
 
@@ -70,7 +69,7 @@ def test_a_new_controller_forgets_series_that_a_restart_took_away(scene: _Scene)
     scene.source.scrape(109, "s", {requests("web"): 5})
     assert scene.collect(100, 111).samples[0].stable.requests == 5
     scene.source.scrape(119, "s", {requests("web"): 9, requests("web", "503"): 2})
-    fresh = _Scene(scene.source, Collector(scene.source, ISTIO, settle=1))
+    fresh = _Scene(scene.source, Collector(scene.source, settle=1))
     for controller in (scene, fresh):
         assert controller.collect(110, 121).samples[0].stable == ArmIncrement(6, 2, ())
 
@@ -81,7 +80,7 @@ def test_stable_first_seen_after_the_start_shows_its_past_and_adds_nothing() -> 
     source.scrape(109, "c", {requests("web-canary"): 3})
     source.scrape(119, "s", {requests("web"): 90_004})
     source.scrape(119, "c", {requests("web-canary"): 5})
-    samples = Collector(source, ISTIO, settle=1).collect([need(100)], 121)["shop/web"].samples
+    samples = Collector(source, settle=1).collect([need(100)], 121)["shop/web"].samples
     assert [(s.stable.requests, s.canary.requests) for s in samples] == [(0, 3), (4, 2)]
 
 
@@ -120,7 +119,7 @@ def test_an_instant_is_consumed_with_all_metrics_or_not_at_all(monkeypatch: pyte
     source = MemoryPrometheus()
     for at, count in ((99, 10.0), (109, 14.0)):
         source.scrape(at, "s", {requests("web"): count, bucket("web", "5"): count - 4, bucket("web", "+Inf"): count})
-    collector = Collector(source, ISTIO, settle=1)
+    collector = Collector(source, settle=1)
     series_without_answer = "istio_request_duration_milliseconds_bucket"
     answer = MemoryPrometheus.query
 
@@ -142,7 +141,7 @@ def test_latency_wanted_later_does_not_count_the_buckets_past() -> None:
     source = MemoryPrometheus()
     for at, count in ((99, 10.0), (109, 14.0), (119, 15.0)):
         source.scrape(at, "s", {requests("web"): count, bucket("web", "+Inf"): count})
-    collector = Collector(source, ISTIO, settle=1)
+    collector = Collector(source, settle=1)
     collector.collect([need(100)], 111)
     reading = collector.collect([need(110, latency=True)], 121)["shop/web"]
     assert reading.samples[0].stable.buckets == ((math.inf, 1.0),)
@@ -153,7 +152,7 @@ def _queries(releases: int) -> MemoryPrometheus:
     names = [f"web{number}" for number in range(releases)]
     for at in (99.0, 109.0):
         source.scrape(at, "s", {requests(name): at for name in names})
-    readings = Collector(source, ISTIO, settle=1).collect([need(100, name) for name in names], 111)
+    readings = Collector(source, settle=1).collect([need(100, name) for name in names], 111)
     assert all(readings[f"shop/{name}"].samples[0].stable.requests == 10 for name in names)
     return source
 

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.memory import MemoryPrometheus
-from mesh_adapters.istio.series import ISTIO
 from tests.telemetry.istio_counters import need, requests
 
 TICKS = 8
@@ -70,11 +69,11 @@ def test_increments_sum_to_what_was_served(
     for instance in [*old, canary]:
         instance.show(source, end)
 
-    through, collector = 100.0, Collector(source, ISTIO, settle=1)
+    through, collector = 100.0, Collector(source, settle=1)
     stable, served = [0.0, 0.0], [0.0, 0.0]
     for tick in [*(tick for tick in range(TICKS) if collected[tick]), TICKS]:
         if tick < TICKS and new_controller[tick]:
-            collector = Collector(source, ISTIO, settle=1)
+            collector = Collector(source, settle=1)
         reading = collector.collect([need(through)], 111 + 10 * tick)["shop/web"]
         through = reading.data_through
         for sample in reading.samples:

@@ -9,7 +9,6 @@ from delivery.errors import InvalidSpec, Unavailable
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.memory import MemoryPrometheus
 from delivery.telemetry.tables import Table
-from mesh_adapters.istio.series import ISTIO
 from tests.telemetry.istio_counters import bucket, need, requests
 
 START = 10_000.0
@@ -31,7 +30,7 @@ def shop(*, missed: tuple[str, float] | None = None) -> MemoryPrometheus:
 
 
 def collector(source: MemoryPrometheus) -> Collector:
-    return Collector(source, ISTIO, settle=1)
+    return Collector(source, settle=1)
 
 
 def test_the_last_hour_is_told_by_instance_and_the_latencies_of_its_last_minutes() -> None:

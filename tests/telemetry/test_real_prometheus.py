@@ -16,7 +16,6 @@ from delivery.telemetry.collector import Collector
 from delivery.telemetry.memory import Counter
 from delivery.telemetry.prometheus import Prometheus
 from delivery.telemetry.samples import Sample
-from mesh_adapters.istio.series import ISTIO
 from tests.telemetry.istio_counters import bucket, need, requests
 
 _UNPACKED = Path(__file__).parents[2] / ".tools" / "bin" / "prometheus"
@@ -157,7 +156,7 @@ def test_totals_are_exact_over_a_birth_a_restart_a_gap_and_a_new_controller(
     _shows(prometheus, stable, "web", 9, 2)
     ended = time.time()
 
-    collectors = [Collector(prometheus, ISTIO, settle=0.0) for _ in range(2)]
+    collectors = [Collector(prometheus, settle=0.0) for _ in range(2)]
     samples: list[Sample] = []
     through = started
     _until(lambda: time.time() > ended + INTERVAL_S)
