@@ -17,7 +17,6 @@ from delivery.lab.footprint import left_behind, user_part
 from delivery.lab.laboratory import Laboratory, laboratory
 from delivery.lab.load import Ledger, Load
 from delivery.lab.outcome import Outcome, outcome_of
-from delivery.lab.prometheus import Dialect
 from delivery.lab.scenario import Behaviour, Event, Scenario
 from delivery.lab.shop_routes import MeshName, ShopRoutes, shop_routes
 from delivery.resources.release import Phase, Release, Stage, release_from_object
@@ -240,8 +239,7 @@ def run_scenario(
     mesh: MeshName = MeshName.ISTIO,
 ) -> Outcome:
     """Runs a scenario in a lab of its own. Raises RunFailed, ProcessFailed."""
-    metrics: Dialect = "linkerd" if shop_routes(mesh).provider == "linkerd" else "istio"
-    with laboratory(assets, folder, metrics) as lab:
+    with laboratory(assets, folder, shop_routes(mesh).metrics) as lab:
         return Run(lab, scenario, mesh).outcome(progress)
 
 

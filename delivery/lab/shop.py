@@ -11,7 +11,6 @@ NAMESPACE, NAME, POLICY_NAME = "shop", "web", "web"
 PORT, CONTAINER_PORT = 80, 8080
 HOST = f"{NAME}.{NAMESPACE}.svc.cluster.local"
 LABELS = {"app": NAME}
-METRICS = "istio"
 
 
 def namespace() -> dict[str, Any]:
@@ -24,12 +23,12 @@ def service() -> dict[str, Any]:
 
 
 def policy(scenario: Scenario, provider: str) -> dict[str, Any]:
-    """The scenario's policy; where it does not choose a mesh, this one, judged by the names the lab's series have."""
+    """The scenario's policy; where it does not choose a mesh, this one, judged by its own metrics."""
     return {
         "apiVersion": API_VERSION,
         "kind": "DeliveryPolicy",
         "metadata": {"name": POLICY_NAME, "namespace": NAMESPACE},
-        "spec": {"mesh": {"provider": provider, "metrics": METRICS}, **scenario.policy},
+        "spec": {"mesh": {"provider": provider}, **scenario.policy},
     }
 
 

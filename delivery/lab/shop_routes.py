@@ -14,6 +14,7 @@ from delivery.cluster.kinds import (
     VIRTUAL_SERVICE,
     Kind,
 )
+from delivery.lab.prometheus import Dialect
 from delivery.lab.shop import HOST, LABELS, NAME, NAMESPACE, PORT
 from mesh_adapters.adapter import RouteAdapter, TrafficSplit
 from mesh_adapters.gateway.routes import HTTP, LINKERD, GatewayRoutes
@@ -50,6 +51,11 @@ class ShopRoutes:
     @property
     def kind(self) -> Kind:
         return self.objects[0][0]
+
+    @property
+    def metrics(self) -> Dialect:
+        """Whose names the requests are counted under: those a policy takes for this provider unless it says else."""
+        return "linkerd" if self.provider == "linkerd" else "istio"
 
     @property
     def split(self) -> TrafficSplit:
