@@ -41,9 +41,9 @@ def carrier(virtual_services: Sequence[Object], upstream: Upstream) -> Object | 
 
 def virtual_service_routes(virtual_service: Object, upstream: Upstream, known: Known) -> list[Json]:
     """The routes for requests to this Service port, in the order of the rules."""
-    namespace = virtual_service["metadata"]["namespace"]
+    destinations = _Destinations(virtual_service["metadata"]["namespace"], upstream, known)
     return [
-        _route(rule, match, _Destinations(namespace, upstream, known))
+        _route(rule, match, destinations)
         for rule in virtual_service["spec"].get("http") or ()
         for match in _matches(rule, upstream)
     ]
@@ -55,15 +55,14 @@ class _Destinations:
     def __init__(self, namespace: str, upstream: Upstream, known: Known) -> None:
         self._namespace = namespace
         self._upstream = upstream
-        self._services = {(found.namespace, found.service): found for found in known.values()}
-        self._ports: dict[tuple[str, str], set[int]] = {}
+        self._ports: dict[tuple[str, str], set[int]] = {}  # of each Service
         for found in known.values():
             self._ports.setdefault((found.namespace, found.service), set()).add(found.port)
 
     def cluster(self, destination: Object) -> str:
         """The destination's cluster. What does not exist has a name too: Envoy answers its share with 503."""
         host, subset = str(destination["host"]), str(destination.get("subset") or "")
-        for namespace, service in self._services:
+        for namespace, service in self._ports:
             if ServiceHosts(self._namespace, namespace, CLUSTER_DOMAIN).service(host) == service:
                 return cluster_name(namespace, service, self._port(destination, (namespace, service)), subset)
         return f"outbound|{self._port(destination, None)}|{subset}|{host}"
