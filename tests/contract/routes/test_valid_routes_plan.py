@@ -28,21 +28,14 @@ from mesh_adapters.adapter import (
     Treatment,
     UnsupportedRoute,
 )
-from mesh_adapters.gateway.routes import GRPC, HTTP, LINKERD, GatewayRoutes
-from mesh_adapters.istio.routes import IstioRoutes
 from mesh_adapters.istio.subsets import with_subsets, without_subsets
-from mesh_adapters.linkerd.traffic_split import TrafficSplits
+from mesh_adapters.meshes import every_adapter
 from tests.contract.routes.contract import differences
 from tests.contract.routes.valid_routes import KINDS, crd_file, routes, served_versions
 
 Object = dict[str, Any]
 
-EVERY_ADAPTER: tuple[RouteAdapter, ...] = (
-    IstioRoutes(),
-    *(GatewayRoutes(flavour) for flavour in (HTTP, GRPC, LINKERD)),
-    TrafficSplits(),
-)
-ADAPTERS = {(adapter.ref.group, adapter.ref.kind): adapter for adapter in EVERY_ADAPTER}
+ADAPTERS = {(adapter.ref.group, adapter.ref.kind): adapter for adapter in every_adapter()}
 ROUTE_KINDS = [kind for kind in KINDS if kind != DESTINATION_RULE]
 CASES = [
     (kind, version)
@@ -89,7 +82,7 @@ def test_each_step_is_exact_and_leaves_no_trace(
 ) -> None:
     adapter, served = ADAPTERS[kind.group, kind.name], replace(kind, versions=(version,))
 
-    @on_a_server
+    @settings(on_a_server, max_examples=60 if kind == TRAFFIC_SPLIT else 10)  # these are small and fast
     @given(routes(kind, version, namespace=namespace), weights, st.booleans())
     def check(route: Object, steps: list[float], by_subsets: bool) -> None:
         split = _split(namespace, kind, by_subsets=by_subsets)

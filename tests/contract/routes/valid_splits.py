@@ -15,8 +15,10 @@ Schema = Mapping[str, Any]
 
 _OTHER_SERVICES = ("api", "web-v1", "web-v2", "reviews")
 
-_DEMANDS: Demands = {"backends": {"minItems": 1}}
-_QUANTITIES = ("500m", "1", "2", "0", "1500m", "0.5", "1k")
+_DEMANDS: Demands = {
+    "backends": {"minItems": 2, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["service"]},
+}
+_QUANTITIES = ("500m", "0", "1500m", "0.5", "2k")
 
 
 @st.composite
@@ -25,8 +27,8 @@ def traffic_split_specs(draw: DrawFn, schema: Schema, apex: str) -> Object:
     items = schema["properties"]["backends"]["items"]["properties"]
     overrides: dict[str, Override] = {
         "service": st.just(apex),
-        "backends": lambda plain: plain.map(_each_once).map(lambda backends: _some_weight(backends, apex)),
-        "**.backends[].service": st.sampled_from((apex, *_OTHER_SERVICES)),
+        "backends": lambda plain: plain.map(lambda backends: _some_weight(backends, apex)),
+        "**.backends[].service": st.sampled_from((apex, apex, *_OTHER_SERVICES)),
         "**.backends[].weight": _weights(items["weight"]),
     }
     spec: Object = draw(values(schema, overrides=overrides, demands=_DEMANDS))
@@ -37,12 +39,8 @@ def _weights(schema: Schema) -> SearchStrategy[Any]:
     """v1alpha1 has quantities, as text or as whole numbers; v1alpha2 has numbers."""
     whole = st.integers(0, 1000)
     if schema.get("x-kubernetes-int-or-string"):
-        return whole | st.sampled_from(_QUANTITIES)
+        return whole | st.sampled_from(_QUANTITIES) | st.sampled_from(_QUANTITIES)
     return whole | whole | st.integers(0, 4000).map(lambda quarters: quarters / 4)
-
-
-def _each_once(backends: list[Object]) -> list[Object]:
-    return list({entry["service"]: entry for entry in backends}.values())
 
 
 def _some_weight(backends: list[Object], apex: str) -> list[Object]:
