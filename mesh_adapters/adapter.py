@@ -227,8 +227,17 @@ class RouteAdapter(Protocol):
         """
         ...
 
-    def plan(self, route: Route, split: TrafficSplit, selectors: Sequence[RouteSelector] = ()) -> dict[str, Any]:
+    def plan(
+        self,
+        route: Route,
+        split: TrafficSplit,
+        selectors: Sequence[RouteSelector] = (),
+        saved: Saved | None = None,
+    ) -> dict[str, Any]:
         """The edited route. Starts from the user's original or from an earlier split alike, with the same result.
+
+        In an earlier split, destinations that `saved` knows get the shares the user gave them, whatever weights they
+        have now; without `saved` their present proportions are kept.
 
         Raises RouteError for a route that cannot be split, but never for a weight of 0: withdrawing traffic always
         has a plan.

@@ -137,7 +137,7 @@ class Routes:
 
     def _planned(self, record: RouteRecord, route: Object, split: TrafficSplit, policy: DeliveryPolicySpec) -> Object:
         selectors = _selectors(split.namespace, policy)
-        return checked(lambda: self._finder.adapter(record).plan(route, split, selectors))
+        return checked(lambda: self._finder.adapter(record).plan(route, split, selectors, record.saved))
 
     def _read(self, reader: Reader, record: RouteRecord) -> Object | None:
         return reader.find(self._kind(record), record.name, record.namespace)
@@ -223,9 +223,8 @@ class Routes:
             weight = adapter.read(route, split, selectors)
         except SplitDisagrees:
             weight = UNKNOWN_WEIGHT
-        treated = split.treated and weight is not None and same_weight(weight, wanted)
-        if treated and _fenced(self._planned(record, route, split, policy), fence_of(route) or "") != route:
-            weight = UNKNOWN_WEIGHT  # the weight is right, and what the policy wants beside it is not there
+        if weight is not None and same_weight(weight, wanted) and self._planned(record, route, split, policy) != route:
+            weight = UNKNOWN_WEIGHT  # the canary's weight is right, and something else of the split is not
         return _Seen(record, True, weight, unfollowed=adapter.not_followed(route) or "")
 
     def _recreate(self, record: RouteRecord, split: TrafficSplit, fence: str, services: Mapping[str, Object]) -> bool:

@@ -68,7 +68,7 @@ class TrafficSplits(SplitRoutes):
     def rules(self, route: Route) -> list[Rule]:
         spec = route.get("spec") or {}
         entries = spec.get("backends")
-        return [Rule("backends", None, spec, "backends", entries, spec.get("matches"))] if entries else []
+        return [Rule("backends", None, spec, "backends", entries)] if entries else []
 
     def with_destinations(self, route: Route, lists: Mapping[Address, list[Destination]]) -> Object:
         found = next(iter(lists.values()), None)

@@ -166,7 +166,13 @@ class SplitRoutes(ABC):
                 kept.append(recorded(rule, found[rule.address]["route"]))
         return record(kept)
 
-    def plan(self, route: Route, split: TrafficSplit, selectors: Sequence[RouteSelector] = ()) -> Object:
+    def plan(
+        self,
+        route: Route,
+        split: TrafficSplit,
+        selectors: Sequence[RouteSelector] = (),
+        saved: Saved | None = None,
+    ) -> Object:
         names = self.entries(route, split)
         bare = self.untreated(route, split, names)
         rules = self.rules(bare)
@@ -175,10 +181,13 @@ class SplitRoutes(ABC):
             self._require_scope(route, rules, scope, split, selectors, names)
             for rule in scope:
                 self._require_plain(route, rule, names)
+        had = known([rule for rule in scope if len(rule.entries) > 2], saved, names)  # a pair has no shares to keep
         alone = pair_weights(canary_share(split.canary_weight), names.limit)
         lists = {}
         for rule in scope:
-            found = divided_at_once(rule.entries, names, alone) or self._divided(route, rule, split, names)
+            found = divided_at_once(rule.entries, names, alone) or self._divided(
+                route, rule, had.get(rule.address), split, names
+            )
             if found:
                 lists[rule.address] = found
         planned = self.with_destinations(bare, lists)
@@ -187,8 +196,12 @@ class SplitRoutes(ABC):
         divided_rules = [rule for rule in self.rules(planned) if rule.address in lists]
         return self.treated(planned, split, divided_rules, names)
 
-    def _divided(self, route: Route, rule: Rule, split: TrafficSplit, names: Entries) -> list[Destination] | None:
+    def _divided(
+        self, route: Route, rule: Rule, had: Mapping[str, Any] | None, split: TrafficSplit, names: Entries
+    ) -> list[Destination] | None:
         slots = folded(rule.entries, names)
+        if had is not None and any(slot.canary is not None for slot in slots):
+            slots = folded(united(slots, had["route"], names), names)
         if not any(slot.apex for slot in slots):
             return None
         if split.canary_weight > 0:

@@ -130,31 +130,25 @@ def given_to_canary(slots: Sequence[Slot], names: Entries) -> list[Destination]:
 
 
 def united(slots: Sequence[Slot], original: Sequence[Entry] | None, names: Entries) -> list[Destination]:
-    """The list with one destination for each slot: the user's own of `original` where the slots still are those,
-    in whatever order; else (the user has changed the list, or `original` is None) made anew with the same shares."""
-    matched = matching(slots, original or (), names)
-    if matched is not None:
-        return [deepcopy(dict(entry)) for entry in matched]
+    """The list with one destination for each slot: the user's own of `original`, in the order of the slots; where it is
+    None (the user has changed the list) made anew with the same shares."""
+    if original is not None:
+        return [deepcopy(dict(entry)) for entry in _ordered(original, slots, names)]
     if len(slots) == 1:
         return [names.entry(slots[0].content, None, None)]
     weights = integer_weights([slot.share for slot in slots], names.limit)
     return [names.entry(slot.content, None, weight) for slot, weight in zip(slots, weights, strict=True)]
 
 
-def matching(slots: Sequence[Slot], original: Sequence[Entry], names: Entries) -> list[Entry] | None:
-    """The user's own destinations in the order of `slots`; None unless the two agree, shares included."""
-    left = list(zip(folded(original, names), original, strict=True)) if original else []
-    found: list[Entry] = []
+def _ordered(original: Sequence[Entry], slots: Sequence[Slot], names: Entries) -> list[Entry]:
+    """The user's own destinations in the order the slots have now, which are the same ones; shares may differ."""
+    left = list(zip(folded(original, names), original, strict=True))
+    found = []
     for slot in slots:
-        at = next((i for i, (own, _) in enumerate(left) if _same(own, slot)), None)
-        if at is None:
-            return None
-        found.append(left.pop(at)[1])
-    return found if found and not left else None
-
-
-def _same(one: Slot, other: Slot) -> bool:
-    return one.content == other.content and one.share == other.share and one.apex == other.apex
+        alike = [at for at, (own, _) in enumerate(left) if (own.content, own.apex) == (slot.content, slot.apex)]
+        same = [at for at in alike if left[at][0].share == slot.share]
+        found.append(left.pop((same or alike)[0])[1])
+    return found
 
 
 def _joined(slot: Slot, share: Fraction, arm: Arm) -> Slot:

@@ -50,7 +50,7 @@ class MemoryCluster:
         return f"{kind.group}/{kind.versions[0]}" if kind.group else kind.versions[0]
 
     def serves(self, kind: Kind) -> bool:
-        return kind.name not in self.unserved
+        return str(kind) not in self.unserved
 
     def find(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
         return deepcopy(self.objects.get((str(kind), namespace, name)))

@@ -9,6 +9,7 @@ import pytest
 from delivery.cluster.kinds import CLUSTER_DELIVERY_POLICY, DELIVERY_POLICY, SERVICE
 from delivery.errors import InvalidSpec
 from delivery.reconcile.configuration import configuration_of, find_policy, find_service
+from delivery.reconcile.route_finding import route_kinds
 from delivery.reconcile.routes import Routes
 from delivery.resources.annotations import ownership_labels
 from mesh_adapters.meshes import meshes
@@ -105,7 +106,7 @@ def test_pods_without_labels_have_no_service() -> None:
 def test_a_problem_comes_with_what_it_is_about(cluster: MemoryCluster, reason: str) -> None:
     if reason != "InvalidPolicy":
         cluster.put(DELIVERY_POLICY, policy("standard", [20]))
-    cluster.unserved = {"VirtualService"}
+    cluster.unserved = {str(kind) for kind in route_kinds(meshes())}
     found = configuration_of(cluster.reader, Routes(cluster.client, meshes()), deployment())
     assert found.problem_reason == reason
     assert found.problem is not None

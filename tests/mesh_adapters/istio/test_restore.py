@@ -115,9 +115,20 @@ def test_an_added_rule_that_was_not_recorded_is_given_back_with_the_same_meaning
 
 def test_the_users_new_weights_among_his_own_destinations_are_kept() -> None:
     saved = ISTIO.save(http(rule(to("web", weight=3), to("cart", weight=1))), split(5))
-    planned = released(http(rule(to("web", weight=1), to("cart", weight=1))), 10)
-    restored = ISTIO.restore(planned, saved, split(10))
-    assert restored["spec"]["http"] == [rule(to("web", weight=50), to("cart", weight=50))]
+    rewritten = http(rule(to("web", weight=1), to("cart", weight=1)))
+    saved = ISTIO.save(rewritten, split(5), saved=saved)  # as ever before a plan
+    assert ISTIO.restore(released(rewritten, 10), saved, split(10)) == rewritten
+
+
+def test_weights_that_somebody_edits_in_a_split_list_are_put_right_and_not_given_back() -> None:
+    original = http(rule(to("web", weight=3), to("cart", weight=1), name="main"))
+    saved, planned = ISTIO.save(original, split(20)), released(original, 20)
+    edited = deepcopy(planned)
+    edited["spec"]["http"][0]["route"][2]["weight"] += 7
+    assert ISTIO.read(edited, split(0)) == 20
+    assert ISTIO.plan(edited, split(20), saved=saved) == planned
+    assert ISTIO.save(edited, split(0), saved=saved) == saved
+    assert ISTIO.restore(edited, saved, split(0)) == original
 
 
 def test_destinations_in_another_order_are_still_the_users_own() -> None:
