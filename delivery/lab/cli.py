@@ -38,10 +38,13 @@ def end_in_order() -> None:
 
 
 @app.command()
-def demo(embedded: Embedded = False) -> None:
+def demo(
+    embedded: Embedded = False,
+    mesh: Annotated[MeshName, typer.Option(help="whose routes and metrics the shop has")] = MeshName.ISTIO,
+) -> None:
     """Release a good version and a bad one, and show what was seen and decided."""
     try:
-        ok = show_demo(_assets(embedded), Console())
+        ok = show_demo(_assets(embedded), Console(), mesh)
     except HeadgateError as problem:
         raise fail(problem) from problem
     raise typer.Exit(0 if ok else 1)

@@ -11,17 +11,18 @@ from delivery.lab.outcome import Outcome
 from delivery.lab.progress import Narrator
 from delivery.lab.run import run_scenario
 from delivery.lab.scenario import load, resolve
+from delivery.lab.shop_routes import MeshName
 from delivery.report.release_report import render
 from delivery.resources.release import Phase, Release
 
 EXPECTED = {"errors": Phase.ROLLED_BACK, "good": Phase.SUCCEEDED}
 
 
-def show_demo(assets: Path | None, console: Console) -> bool:
+def show_demo(assets: Path | None, console: Console, mesh: MeshName = MeshName.ISTIO) -> bool:
     """Runs both releases, prints both reports; True when both ended as they should and nobody lost a request."""
     console.print("Headgate's lab: every request goes through a real Envoy, every number comes from a real Prometheus.")
     console.print(f"Control plane: {'real kube-apiserver' if assets else 'embedded API server'}\n")
-    told = [_show(name, assets, console) for name in EXPECTED]
+    told = [_show(name, assets, console, mesh) for name in EXPECTED]
     for name, (_, release) in zip(EXPECTED, told, strict=True):
         console.print(Rule(f"report: {name}"))
         console.print(render(release))
@@ -30,14 +31,14 @@ def show_demo(assets: Path | None, console: Console) -> bool:
     return all(concluded)
 
 
-def _show(name: str, assets: Path | None, console: Console) -> tuple[Outcome, Release]:
+def _show(name: str, assets: Path | None, console: Console, mesh: MeshName) -> tuple[Outcome, Release]:
     path = resolve(name)
     console.print(Rule(f"scenario: {name}"))
     console.print(path.read_text().splitlines()[0].lstrip("# "))
     console.print("starting control plane, pods, Envoy, Prometheus and the controller ...")
     scenario = load(path)
     narrator = Narrator(console, scenario)
-    outcome = run_scenario(scenario, assets, narrator)
+    outcome = run_scenario(scenario, assets, narrator, mesh=mesh)
     return outcome, narrator.releases[0]
 
 

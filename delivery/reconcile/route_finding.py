@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from delivery.cluster.client import Object
@@ -67,6 +68,7 @@ class RouteFinder:
         found = self._look(reader, served, split, selectors)
         mesh = self._mesh(reader, candidates, found, split)
         split, rule = self._suited(reader, found, split, policy, pod_labels)
+        found = _with_traffic(found, split)
         return FoundRoutes(mesh.name, split, tuple(found), None if found else _maker(mesh, served, split), rule)
 
     def _candidates(self, policy: DeliveryPolicySpec, named: Mapping[str, Sequence[RouteSelector]]) -> list[Mesh]:
@@ -138,6 +140,24 @@ class RouteFinder:
                 f"DestinationRule in namespace {split.namespace} has its host; create one, or set auto"
             )
         return split, rule
+
+
+def _with_traffic(found: list[tuple[RouteAdapter, Object]], split: TrafficSplit) -> list[tuple[RouteAdapter, Object]]:
+    """Those that give the Service any traffic: of none there is no share to read back."""
+    withdrawn = replace(split, canary_weight=0.0)
+    kept = [
+        (adapter, route)
+        for adapter, route in found
+        if checked(partial(adapter.read, adapter.plan(route, withdrawn), withdrawn)) is not None
+    ]
+    if found and not kept:
+        adapter, route = found[0]
+        checked(partial(adapter.save, route, withdrawn))  # which may have the better words
+        raise InvalidSpec(
+            f"{_named(adapter, route)} gives Service {split.namespace}/{split.apex} no traffic, so there is nothing to "
+            "split: give it a weight"
+        )
+    return kept
 
 
 def _maker(mesh: Mesh, served: Sequence[RouteAdapter], split: TrafficSplit) -> RouteAdapter:

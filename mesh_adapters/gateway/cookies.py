@@ -20,11 +20,13 @@ def with_cookie(entry: Mapping[str, Any], sticky: Stickiness, canary: str, where
             raise UnsupportedRoute(f"{where}.filters is empty, which could not be given back: take it out")
         return {**entry, "filters": [*filters, {"type": TYPE, FIELD: {"add": [cookie]}}]}
     modifier = filters[at].get(FIELD) or {}
-    if modifier.get("add") == [] or any(
-        is_header(each["name"]) for part in ("add", "set") for each in _part(modifier, part)
+    if (
+        not modifier
+        or modifier.get("add") == []
+        or any(is_header(each["name"]) for part in ("add", "set") for each in _part(modifier, part))
     ):
         raise UnsupportedRoute(
-            f"{where}.filters[{at}].{FIELD} sets {HEADER} already or has an empty list, so the sticky cookie has no "
+            f"{where}.filters[{at}].{FIELD} sets {HEADER} already or is empty, so the sticky cookie has no "
             "place there: take it out, or do without the cookie in the policy"
         )
     filters[at] = {**filters[at], FIELD: {**modifier, "add": [*_part(modifier, "add"), cookie]}}

@@ -47,10 +47,17 @@ class GatewayEntries:
         entry = dict(content)
         if arm is not None:
             entry["name"] = self.split.stable if arm is Arm.STABLE else self.split.canary
-        if weight is not None:
-            entry["weight"] = weight
-        return entry
+        # Said though it is the default: the server would add it, and what is planned would never be what is there.
+        return {**entry, "weight": 1 if weight is None else weight} if arm is not None else _weighted(entry, weight)
+
+    @property
+    def alone_gets_all(self) -> bool:
+        return False
 
     @property
     def limit(self) -> Limit:
         return LIMIT
+
+
+def _weighted(entry: Destination, weight: int | None) -> Destination:
+    return entry if weight is None else {**entry, "weight": weight}

@@ -32,7 +32,8 @@ class Flavour:
 HTTP = Flavour(RouteRef(GROUP, "HTTPRoute", "httproutes", ("v1", "v1beta1")), "HTTPRoute", Limits())
 GRPC = Flavour(RouteRef(GROUP, "GRPCRoute", "grpcroutes", ("v1",)), "GRPCRoute", Limits(query=False))
 LINKERD = Flavour(
-    RouteRef("policy.linkerd.io", "HTTPRoute", "httproutes", ("v1beta3", "v1beta2", "v1beta1", "v1alpha1")),
+    # The versions before know no weights.
+    RouteRef("policy.linkerd.io", "HTTPRoute", "httproutes", ("v1beta3", "v1beta2")),
     "HTTPRoute.policy.linkerd.io",
     Limits(matches_a_rule=8, mirrors=False, names=False),
     service_group="core",

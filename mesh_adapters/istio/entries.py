@@ -68,6 +68,10 @@ class IstioEntries:
         return entry
 
     @property
+    def alone_gets_all(self) -> bool:
+        return True
+
+    @property
     def limit(self) -> Limit:
         return LIMIT
 

@@ -99,7 +99,12 @@ def without_subsets(rule: Route, split: TrafficSplit) -> dict[str, Any]:
 
 
 def require_untaken(rule: Route, split: TrafficSplit) -> None:
-    """Raises RouteTaken where a subset has a name that ours would get."""
+    """Raises RouteTaken where a subset has a name that ours would get, and UnsupportedRoute where what is there could
+    not be given back."""
+    if (rule.get("spec") or {}).get("subsets") == []:
+        raise UnsupportedRoute(
+            f"{identity('DestinationRule', rule)}: spec.subsets is empty, which could not be given back: take it out"
+        )
     for at, subset in enumerate(_subsets(rule)):
         if is_arm(str(subset.get("name")), split):
             raise RouteTaken(

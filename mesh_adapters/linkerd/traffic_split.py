@@ -14,6 +14,15 @@ REF = RouteRef("split.smi-spec.io", "TrafficSplit", "trafficsplits", ("v1alpha1"
 """v1alpha1 first: its weights may be quantities, which an object that is stored so keeps under every version."""
 
 
+_SUFFIXES: Mapping[str, Fraction] = {
+    "": Fraction(1),
+    **{suffix: Fraction(10) ** (3 * power) for power, suffix in enumerate("num", start=-3)},
+    **{suffix: Fraction(10) ** (3 * power) for power, suffix in enumerate("kMGTPE", start=1)},
+    **{f"{suffix}i": Fraction(2) ** (10 * power) for power, suffix in enumerate("KMGTPE", start=1)},
+}
+"""Of Kubernetes' quantities."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrafficSplitEntries:
     """The backends of one TrafficSplit, Services of its own namespace."""
@@ -49,6 +58,10 @@ class TrafficSplitEntries:
         if arm is not None:
             entry["service"] = self.split.stable if arm is Arm.STABLE else self.split.canary
         return {**entry, "weight": 1 if weight is None else weight}
+
+    @property
+    def alone_gets_all(self) -> bool:
+        return True
 
     @property
     def limit(self) -> Limit:
@@ -107,11 +120,13 @@ class TrafficSplits(SplitRoutes):
 
 
 def weight_of(value: object) -> Fraction | None:
-    """A weight as both versions write it: a number, or a quantity ("500m", "1.5"). None for anything else."""
+    """A weight as both versions write it: a number, or a quantity ("500m", "1.5", "2k"). None for anything else."""
     if isinstance(value, bool) or value is None:
         return None
     text = str(value)
+    suffix = text.lstrip("+-0123456789.") if "e" not in text.lower() else ""
+    suffix = suffix if suffix in _SUFFIXES else ""
     try:
-        return Fraction(text.removesuffix("m")) / (1000 if text.endswith("m") else 1)
-    except (ValueError, ZeroDivisionError):
+        return Fraction(text.removesuffix(suffix)) * _SUFFIXES[suffix]
+    except ValueError:
         return None

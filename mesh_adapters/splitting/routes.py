@@ -307,7 +307,8 @@ class SplitRoutes(ABC):
             problem = names.refused(entry)
             if problem:
                 raise UnsupportedRoute(f"{self.identity(route)}: {rule.field}[{at}]{problem}")
-        if len(rule.entries) > 1 and not any(names.weight(entry) for entry in rule.entries):
+        told = len(rule.entries) > 1 or not names.alone_gets_all
+        if told and not any(names.weight(entry) for entry in rule.entries):
             raise UnsupportedRoute(
                 f"{self.identity(route)}: every weight in {rule.field} is 0 or missing, so there is no share to split: "
                 "give the destinations weights"

@@ -50,6 +50,11 @@ class Entries(Protocol):
         ...
 
     @property
+    def alone_gets_all(self) -> bool:
+        """Whether a rule's only destination gets everything even with a weight of 0."""
+        ...
+
+    @property
     def limit(self) -> Limit:
         """What the mesh takes as weights."""
         ...

@@ -15,6 +15,7 @@ from delivery.lab import pod
 from delivery.lab.envoy import Envoy
 from delivery.lab.mesh.control import Files
 from delivery.lab.mesh.naming import Upstream
+from delivery.lab.mesh.proxy import start_proxy
 from delivery.lab.mesh.translate import assignment, cluster, routes
 from delivery.lab.process import Process, free_port
 from delivery.lab.prometheus import Dialect, Prometheus, find_prometheus
@@ -73,7 +74,7 @@ def mesh(tmp_path: Path, told: Told) -> Iterator[tuple[Envoy, Prometheus]]:
         stack.callback(serving.stop)
         serving.wait_until(lambda: answers(f"http://127.9.8.7:{port}/ready"), 15)
         (tmp_path / "envoy").mkdir()
-        envoy = Envoy.start(tmp_path / "envoy")
+        envoy = start_proxy(tmp_path / "envoy")
         stack.callback(envoy.process.stop)
         _point(Files(tmp_path / "envoy"), port)
         prometheus = Prometheus.start_new(tmp_path / "prometheus", envoy.admin_port, told.dialect)

@@ -99,7 +99,8 @@ def test_a_destination_rule_makes_the_split_one_by_subsets_of_the_pods_own() -> 
     assert find(cluster, None).split.subsets == ("v1", "v2")  # which are the pods' own is not known yet
     without = with_objects((VIRTUAL_SERVICE, virtual_service()))
     assert find(without).split.subsets is None
-    assert find(cluster, istio={"splitBy": "services"}).split.subsets is None
+    plain = with_objects((VIRTUAL_SERVICE, virtual_service()), (DESTINATION_RULE, rule("v1")))
+    assert find(plain, istio={"splitBy": "services"}).split.subsets is None
 
 
 def test_cross_namespace_routes_need_a_grant_for_both_arms() -> None:
@@ -115,6 +116,7 @@ def test_cross_namespace_routes_need_a_grant_for_both_arms() -> None:
     assert find(with_objects((HTTP_ROUTE, elsewhere), (REFERENCE_GRANT, grant))).routes
 
 
+NONE_FOR_WEB = [{"destination": {"host": "web"}, "weight": 0}, {"destination": {"host": "cart"}, "weight": 1}]
 EVERY_KIND = {str(kind) for kind in (VIRTUAL_SERVICE, HTTP_ROUTE, GRPC_ROUTE, LINKERD_HTTP_ROUTE, TRAFFIC_SPLIT)}
 REFUSED: dict[str, tuple[MemoryCluster, dict[str, Any], str]] = {
     "no mesh at all": (
@@ -158,6 +160,16 @@ REFUSED: dict[str, tuple[MemoryCluster, dict[str, Any], str]] = {
         ),
         {},
         "Service shop/web has 2 DestinationRules (b, web): merge them",
+    ),
+    "no traffic for the Service": (
+        with_objects((VIRTUAL_SERVICE, named("web", {"http": [{"route": NONE_FOR_WEB}]}))),
+        {},
+        "VirtualService.networking.istio.io shop/web gives Service shop/web no traffic, so there is nothing to split",
+    ),
+    "a subset, and subsets not wanted": (
+        with_objects((VIRTUAL_SERVICE, virtual_service(subset="v1")), (DESTINATION_RULE, rule("v1"))),
+        {"istio": {"splitBy": "services"}},
+        "VirtualService shop/web: spec.http[0].route[0].destination.subset is 'v1'",
     ),
     "a kind that nothing is made of": (
         MemoryCluster(unserved=EVERY_KIND - {str(GRPC_ROUTE)}),

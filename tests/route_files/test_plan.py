@@ -131,7 +131,10 @@ def test_for_reading_the_note_is_left_out() -> None:
 REFUSED = {
     "planned twice": (lambda: planned(planned(objects(HTTP_ROUTE), wish()), wish()), "is planned already"),
     "nothing planned": (lambda: restored(objects(HTTP_ROUTE)), "no object has the annotation headgate.dev/plan"),
-    "no route": (lambda: planned(objects(SERVICE), wish()), "no VirtualService, HTTPRoute, GRPCRoute, HTTPRoute.policy.linkerd.io or TrafficSplit is among the objects"),
+    "no route": (
+        lambda: planned(objects(SERVICE), wish()),
+        "no VirtualService, HTTPRoute, GRPCRoute, HTTPRoute.policy.linkerd.io or TrafficSplit is among the objects",
+    ),
     "several meshes": (
         lambda: planned(objects(HTTP_ROUTE, VIRTUAL_SERVICE), wish()),
         "routes of several meshes: VirtualService.networking.istio.io shop/storefront and HTTPRoute",

@@ -2,14 +2,14 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from mesh_adapters.adapter import RouteAdapter
+from mesh_adapters.adapter import RouteAdapter, Treatment
 from mesh_adapters.gateway.routes import GRPC, HTTP, LINKERD, Flavour, GatewayRoutes
 from tests.contract.routes.contract import ALL, MATCHED, MIRRORED, STICKY, RouteContract
 
 
 class OfTheGatewayApi(RouteContract):
     destinations = r"/spec/rules/\d+/backendRefs(/.*)?"
-    treatments = (MATCHED, STICKY, MIRRORED, ALL)
+    treatments: tuple[Treatment, ...] = (MATCHED, STICKY, MIRRORED, ALL)
     flavour: Flavour
     matches: tuple[dict[str, Any], dict[str, Any]]
 
