@@ -14,6 +14,7 @@ from delivery.decision.actions import (
     RemoveCanary,
     RestoreRoute,
 )
+from delivery.decision.following import UNFOLLOWED
 from delivery.decision.intents import answered, by_whom, pending_intent, too_late
 from delivery.decision.overtaken import (
     UNJUDGED,
@@ -139,6 +140,7 @@ def _name_the_new_stable(
 def _shift_back(snapshot: Snapshot, status: ReleaseStatus, _policy: DeliveryPolicySpec, now: float) -> Decision:
     weight = snapshot.route.weight
     if weight is not None and not snapshot.route.carries(0.0):
+        status = note(status, UNFOLLOWED, snapshot.route.unfollowed) if snapshot.route.unfollowed else status
         status, back = steer(status, 0.0, "traffic back to the stable name")
         return Decision(status, (back,), again_after=WAIT_S)
     traffic = status.traffic.model_copy(update={"verified_weight": 0.0, "zero_weight_at": now})

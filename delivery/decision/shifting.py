@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from delivery.decision.actions import Announce, Decision, EnsureBackEnds, EnsureCanary
 from delivery.decision.contest import CONTESTED, edited_outside, route_contested
+from delivery.decision.following import await_mesh
 from delivery.decision.intents import answered, by_whom, pending_intent
 from delivery.decision.phases import HISTORY_LIMIT, enter, move, note, record
 from delivery.decision.snapshot import Look, Snapshot
@@ -88,7 +89,7 @@ def _carry(
         ensure = EnsureCanary(size, f"{size} for {weight:g} %")
         return Decision(enter(status, status.stage, now), (ensure,), again_after=WAIT_S)
     if same_weight(status.traffic.desired_weight, weight):
-        return _hold_against_drift(snapshot, status, weight, size, now)
+        return _hold_against_drift(snapshot, status, weight, size, policy, now)
     if snapshot.canary.ready < size:
         return _await_pods(snapshot, status, size, policy, now)
     status, raised = steer(_first_weight_noted(status, weight, now), weight, status.message)
@@ -227,12 +228,13 @@ def back_ends_again(snapshot: Snapshot, status: ReleaseStatus) -> Decision | Non
 
 
 def _hold_against_drift(
-    snapshot: Snapshot, status: ReleaseStatus, weight: float, size: int, now: float
+    snapshot: Snapshot, status: ReleaseStatus, weight: float, size: int, policy: DeliveryPolicySpec, now: float
 ) -> Decision | None:
     if snapshot.route.problem:
         return Decision(note(status, "RouteInvalid", snapshot.route.problem), again_after=1.0)
     if not snapshot.route.carries(weight):
-        return _put_right(snapshot, status, weight, now)
+        unfollowed = await_mesh(snapshot, status, weight, policy, now)
+        return unfollowed or _put_right(snapshot, status, weight, now)
     if snapshot.canary.replicas != size:  # the stable pods were scaled; the canary follows
         return Decision(status, (EnsureCanary(size, f"{size} for {weight:g} %"),), again_after=WAIT_S)
     return None

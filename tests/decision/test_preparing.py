@@ -8,7 +8,7 @@ import pytest
 
 from delivery.decision.actions import EnsureBackEnds, EnsureCanary, SetWeight
 from delivery.decision.snapshot import BackEnds, CanaryState, RouteState
-from delivery.resources.release import Phase, Release, Stage
+from delivery.resources.release import Phase, Release, Stage, SubsetsRecord
 from tests.decision.given import (
     NOW,
     RELEASE,
@@ -137,3 +137,41 @@ def test_no_stage_waits_longer_than_the_ready_deadline(stage: Stage, seen: dict[
     late = recorded(decided(preparing(stage, since=OLD), **seen))
     assert (late.phase, late.outcome, late.reason) == (Phase.ROLLING_BACK, Phase.ROLLED_BACK, reason)
     assert "readyDeadline" in late.message
+
+
+SUBSETS = SubsetsRecord(name="web", namespace="shop", own=("v1",))
+FOUND = RouteState(records=(ROUTE.model_dump(),), mesh="istio", subsets=SUBSETS.model_dump())
+SERVICES = BackEnds(exist=True, partly=True, stable_hash=f"pod-{STABLE}", stable_ready=4)
+
+
+def test_subsets_are_made_and_waited_for_before_the_route_names_them() -> None:
+    looking = decided(preparing(Stage.ROUTE, weight=None, routes=()), route=FOUND, back_ends=SERVICES)
+    status = recorded(looking)
+    assert (status.mesh, status.subsets, status.stage_since) == ("istio", SUBSETS, NOW)
+    assert kinds(looking) == ["EnsureBackEnds"]
+    begun: dict[str, Any] = {"weight": None, "routes": (ROUTE,), "subsets": SUBSETS}
+    lacking = BackEnds(exist=False, partly=True, stable_hash=f"pod-{STABLE}", stable_ready=4)
+    assert only(decided(preparing(Stage.ROUTE, **begun), back_ends=lacking), EnsureBackEnds).stable_hash == (
+        f"pod-{STABLE}"
+    )
+    assert only(decided(preparing(Stage.ROUTE, **begun), back_ends=SERVICES, route=RouteState()), SetWeight).weight == 0
+
+
+def test_how_long_proxies_take_to_hear_is_the_policys_to_say() -> None:
+    slow = {**policy(), "mesh": {"propagationDelay": "5s"}}
+    for since, waits in ((NOW - 4, True), (NOW - 6, False)):
+        decision = decided(
+            preparing(Stage.ROUTE, since=since, weight=None, routes=(), spec=slow),
+            route=RouteState(records=(ROUTE.model_dump(),)),
+        )
+        assert (kinds(decision) == []) == waits
+
+
+def test_a_split_that_the_mesh_does_not_follow_is_no_split() -> None:
+    said = "HTTPRoute shop/web: Accepted is False (NoMatchingParent): there is no such Service"
+    split = RouteState(weight=0.0, unfollowed=said)
+    waiting = decided(preparing(Stage.ROUTE), route=split)
+    assert recorded(waiting).stage is Stage.ROUTE
+    late = recorded(decided(preparing(Stage.ROUTE, since=OLD), route=split))
+    assert (late.phase, late.reason) == (Phase.ROLLING_BACK, "RouteNotFollowed")
+    assert late.message.startswith(said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from delivery.cluster.kinds import DELIVERY_POLICY, DEPLOYMENT, EVENT, RELEASE, 
 from delivery.lab.footprint import left_behind, user_part
 from delivery.reconcile.runner import Controller
 from delivery.resources.annotations import POLICY
+from delivery.resources.crds import write_definitions
 from delivery.resources.release import Phase, Release, ReleaseStatus, release_from_object
 from delivery.settings import Settings
 from delivery.telemetry.collector import Collector
@@ -271,8 +273,9 @@ class Rig:
 
 def definitions(folder: Path) -> list[Path]:
     """The CRDs that a loop needs: ours, and a small VirtualService."""
-    from delivery.lab import control_plane
-    from delivery.resources.crds import write_definitions
+    return [*write_definitions(folder), small_definitions() / "virtualservices.yaml"]
 
-    lab = Path(control_plane.__file__).parent
-    return [*write_definitions(folder), lab / "crds" / "virtualservices.yaml"]
+
+def small_definitions() -> Path:
+    """The folder of the meshes' CRDs as far as the lab needs them."""
+    return Path(str(resources.files("delivery.lab") / "crds"))

@@ -6,20 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from delivery.cluster.client import Object
-from delivery.cluster.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, RELEASE, SERVICE, VIRTUAL_SERVICE
+from delivery.cluster.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, RELEASE, SERVICE
 from delivery.lab.apiserver.store import Change, StorageKey
 from delivery.reconcile.triggers import SERVICE_NAME
 from delivery.resources.annotations import CANARY, TRACK
 from delivery.resources.release import Phase, Release, Stage, release_from_object
 from delivery.workload.revision import template_hash
-from mesh_adapters.adapter import SplitDisagrees
-from mesh_adapters.istio.routes import IstioRoutes
-from tests.scenarios.traffic import SPLIT
+from tests.scenarios.traffic import share_of
 from tests.scenarios.universe import SHOP, WEB, Universe
 
 CARRYING = {Phase.SHIFTING, Phase.PAUSED, Phase.PROMOTING, Phase.STALLED}
 EARLY = {Phase.PENDING, Phase.PREPARING, Phase.SHIFTING, Phase.PAUSED}
-ROUTES = (VIRTUAL_SERVICE.group, VIRTUAL_SERVICE.plural)
 RELEASES = (RELEASE.group, RELEASE.plural)
 DEPLOYMENTS = (DEPLOYMENT.group, DEPLOYMENT.plural)
 PODS = (POD.group, POD.plural)
@@ -63,7 +60,8 @@ class Invariants:
             self._on_release(change)
         if self.exempt or self.outside:
             return
-        checks = {ROUTES: self._on_route, DEPLOYMENTS: self._on_deployment, PODS: self._on_pod}
+        kind = self._universe.mesh.kind
+        checks = {(kind.group, kind.plural): self._on_route, DEPLOYMENTS: self._on_deployment, PODS: self._on_pod}
         if storage in checks:
             self._tell(change, checks[storage](change))
         self._tell(change, self._always())
@@ -182,12 +180,7 @@ class Invariants:
         ]
 
     def _share(self, route: Object | None) -> float | None:
-        if route is None:
-            return None
-        try:
-            return IstioRoutes().read(route, SPLIT)
-        except SplitDisagrees:
-            return float("nan")
+        return share_of(self._universe.mesh, route)
 
     def _release(self) -> Release | None:
         listed = [release_from_object(obj) for obj in self._reader.list(RELEASE, SHOP)]

@@ -8,9 +8,20 @@ from datetime import UTC, datetime
 
 from delivery.clock import Clock
 from delivery.cluster.client import Cluster, Object
-from delivery.cluster.kinds import DEPLOYMENT, ENDPOINTS, POD, REPLICA_SET, SERVICE, Kind
+from delivery.cluster.kinds import (
+    DEPLOYMENT,
+    ENDPOINTS,
+    HTTP_ROUTE,
+    LINKERD_HTTP_ROUTE,
+    POD,
+    REPLICA_SET,
+    SERVICE,
+    Kind,
+)
 from delivery.errors import AlreadyExists, Conflict, NotFound
 from delivery.lab.apiserver.routes import ApiServer
+from delivery.lab.mesh.references import References
+from delivery.lab.mesh.route_status import with_our_parents
 from delivery.lab.neighbours.executor import apply
 from delivery.lab.neighbours.gather import Planning, deployment_plan, replica_set_plan, service_plan
 from tests.contract.neighbours.kubelet import READINESS
@@ -18,6 +29,7 @@ from tests.scenarios.store import StoreReader
 
 PASSES = 30  # a round of these settles everything a test does at once
 START_S = 0.5
+NOW = "2023-11-14T22:13:20Z"  # of conditions; nobody looks at it
 
 
 class Neighbourhood:
@@ -62,6 +74,26 @@ class Neighbourhood:
             self._wake_at = min(self._wake_at, self._clock.now() + plan.wake_after_s)
         with suppress(Conflict, AlreadyExists, NotFound):  # overtaken by its own last write: the next pass sees it
             apply(self._cluster, plan)
+
+
+class MeshStatus:
+    """The mesh's controller, of routes that have a status: tells what it makes of them."""
+
+    def __init__(self, cluster: Cluster, reader: StoreReader, kind: Kind) -> None:
+        self._cluster = cluster
+        self._reader = reader
+        self._kind = kind
+
+    def turn(self) -> None:
+        if self._kind not in (HTTP_ROUTE, LINKERD_HTTP_ROUTE):
+            return
+        references = References.among(self._reader.list(SERVICE))
+        for route in self._reader.list(self._kind):
+            parents = with_our_parents(self._kind, route, references, NOW)
+            if parents is not None:
+                body = {**route, "status": {**(route.get("status") or {}), "parents": parents}}
+                with suppress(NotFound, Conflict):
+                    self._cluster.replace(self._kind, body, subresource="status")
 
 
 class Kubelet:

@@ -82,7 +82,7 @@ def delete_back_ends(universe: Universe) -> None:
 
 def delete_route(universe: Universe) -> None:
     universe.user.delete(VIRTUAL_SERVICE, WEB, SHOP)
-    universe.before = None
+    universe.before[VIRTUAL_SERVICE, WEB] = None
 
 
 def delete_deployment(universe: Universe) -> None:
@@ -110,7 +110,8 @@ def edit_timeout(universe: Universe) -> None:
     route = universe.user.get(VIRTUAL_SERVICE, WEB, SHOP)
     route["spec"]["http"][0]["timeout"] = "9s"
     universe.user.replace(VIRTUAL_SERVICE, route)
-    universe.before = {**(universe.before or {}), "spec": _with_timeout((universe.before or {})["spec"])}
+    before = universe.before[VIRTUAL_SERVICE, WEB] or {}
+    universe.before[VIRTUAL_SERVICE, WEB] = {**before, "spec": _with_timeout(before["spec"])}
 
 
 def _with_timeout(spec: dict[str, object]) -> dict[str, object]:

@@ -9,13 +9,14 @@ from itertools import groupby
 from typing import Any
 
 from delivery.cluster.kinds import POD
+from delivery.lab.shop_routes import ShopRoutes
 from delivery.resources.release import Phase
 from tests.scenarios.effects import Death, Effects, Killed, MortalPool, MortalSource
 from tests.scenarios.in_process import connected
 from tests.scenarios.invariants import Invariants
 from tests.scenarios.process import Process
 from tests.scenarios.stories import Story
-from tests.scenarios.universe import Universe
+from tests.scenarios.universe import VIRTUAL_SERVICES, Universe
 
 AFTERWARDS = 12  # rounds after the end, in which nothing may happen any more
 
@@ -44,19 +45,28 @@ class Told:
 
 
 def prepared(
-    story: Story, order: random.Random | None = None, policy: dict[str, Any] | None = None
+    story: Story,
+    order: random.Random | None = None,
+    policy: dict[str, Any] | None = None,
+    mesh: ShopRoutes = VIRTUAL_SERVICES,
 ) -> tuple[Universe, Invariants]:
     """The universe in which a story is told, with its first version running."""
-    universe = Universe(policy, order)
+    universe = Universe(policy, order, mesh)
     universe.traffic.failures = story.failures
     universe.until(lambda: all(_is_ready(pod) for pod in universe.reader.list(POD)) and universe.reader.list(POD))
     universe.until(lambda: universe.deployment().get("status", {}).get("availableReplicas") == 2)
     return universe, Invariants(universe)
 
 
-def tell(story: Story, death: Death | None = None, order: random.Random | None = None) -> Told:
+def tell(
+    story: Story,
+    death: Death | None = None,
+    order: random.Random | None = None,
+    policy: dict[str, Any] | None = None,
+    mesh: ShopRoutes = VIRTUAL_SERVICES,
+) -> Told:
     """One controller, which dies once where it is told to, and a new one after that."""
-    universe, invariants = prepared(story, order)
+    universe, invariants = prepared(story, order, policy, mesh)
     told = Told(universe, invariants)
     alive: list[Process] = []
 

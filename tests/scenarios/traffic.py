@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from delivery.clock import Clock
-from delivery.cluster.kinds import VIRTUAL_SERVICE
+from delivery.cluster.client import Object
+from delivery.lab.shop_routes import ShopRoutes
 from delivery.telemetry.memory import Counter, MemoryPrometheus
 from mesh_adapters.adapter import SplitDisagrees, TrafficSplit
-from mesh_adapters.istio.routes import IstioRoutes
 from tests.scenarios.store import StoreReader
 from tests.telemetry.istio_counters import requests
 
@@ -17,12 +17,23 @@ INSTANCE = "10.0.0.1:15090"
 BASE_FAILURES = 0.001
 
 
+def share_of(mesh: ShopRoutes, route: Object | None) -> float | None:
+    """The canary's percent by a route, None where it is not split."""
+    if route is None:
+        return None
+    try:
+        return mesh.adapter.read(route, mesh.split)
+    except SplitDisagrees:
+        return float("nan")
+
+
 @dataclass(slots=True)
 class Traffic:
     """`failures` is the canary's failure rate, `rps` the requests a second of both versions."""
 
     reader: StoreReader
     clock: Clock
+    mesh: ShopRoutes
     failures: float = BASE_FAILURES
     rps: float = 40_000.0
     prometheus: MemoryPrometheus = field(default_factory=MemoryPrometheus)
@@ -31,13 +42,7 @@ class Traffic:
 
     def share(self) -> float | None:
         """The canary's percent by the route as it is, None where it is not split."""
-        route = self.reader.find(VIRTUAL_SERVICE, "web", "shop")
-        if route is None:
-            return None
-        try:
-            return IstioRoutes().read(route, SPLIT)
-        except SplitDisagrees:
-            return float("nan")
+        return share_of(self.mesh, self.reader.find(self.mesh.kind, "web", "shop"))
 
     def turn(self) -> None:
         """Serves what came since the last turn, and is scraped."""

@@ -21,12 +21,14 @@ from delivery.lab.apiserver.routes import ApiServer
 from delivery.lab.apiserver.store import Change, StorageKey
 from delivery.lab.control_plane import install_crds
 from delivery.lab.footprint import left_behind, user_part
+from delivery.lab.shop_routes import ShopRoutes
 from delivery.resources.annotations import POLICY
 from delivery.resources.release import Release, release_from_object
+from mesh_adapters.istio.routes import IstioRoutes
 from tests.contract.neighbours.shop import template
-from tests.reconcile.rig import definitions, virtual_service
+from tests.reconcile.rig import definitions, small_definitions, virtual_service
 from tests.scenarios.in_process import InProcessPool, connected
-from tests.scenarios.neighbours import Kubelet, Neighbourhood
+from tests.scenarios.neighbours import Kubelet, MeshStatus, Neighbourhood
 from tests.scenarios.store import StoreReader
 from tests.scenarios.traffic import Traffic
 
@@ -53,6 +55,9 @@ POLICY_SPEC: dict[str, Any] = {
 }
 
 
+VIRTUAL_SERVICES = ShopRoutes("istio", IstioRoutes(), ((VIRTUAL_SERVICE, virtual_service(SHOP)),))
+
+
 @dataclass(slots=True)
 class VirtualClock:
     """Time that passes when it is told to."""
@@ -70,35 +75,44 @@ Turn = Callable[[], None]
 
 
 class Universe:
-    """Namespace `shop` with Deployment, Service and VirtualService `web`, and everybody who looks after them.
+    """Namespace `shop` with Deployment, Service and route `web`, and everybody who looks after them.
 
+    `mesh` says what the route is; a VirtualService where it is left out.
     `parties` are those who take turns beside the neighbours: the controllers under test. `order` None is the fixed
     order; otherwise it is drawn anew for each round.
     """
 
-    def __init__(self, policy: dict[str, Any] | None = None, order: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        policy: dict[str, Any] | None = None,
+        order: random.Random | None = None,
+        mesh: ShopRoutes = VIRTUAL_SERVICES,
+    ) -> None:
         self.clock = VirtualClock()
         self.server = ApiServer(clock=lambda: datetime.fromtimestamp(self.clock.now(), UTC))
         self.pool = InProcessPool(self.server)
         self.user = connected(self.pool)
         self.reader = StoreReader(self.server)
-        self.traffic = Traffic(self.reader, self.clock)
+        self.mesh = mesh
+        self.traffic = Traffic(self.reader, self.clock, mesh)
         self.neighbours = Neighbourhood(self.server, self.user, self.clock)
         self.kubelet = Kubelet(self.user, self.reader, self.clock)
+        self.mesh_status = MeshStatus(self.user, self.reader, mesh.kind)
         self.parties: list[Turn] = []
         self.changed_at: dict[tuple[str, str], int] = {}
         self.server.store.observe(self._on_change)
         self._order = order
         self._set_up(policy or POLICY_SPEC)
-        self.before = user_part(self.user.get(VIRTUAL_SERVICE, WEB, SHOP))
+        self.before = {(kind, WEB): user_part(self.user.get(kind, WEB, SHOP)) for kind, _ in mesh.objects}
 
     def _set_up(self, policy: dict[str, Any]) -> None:
-        install_crds(self.user, _definitions())
+        install_crds(self.user, [*_definitions(), *_mesh_definitions(self.mesh)])
         self.user.create(NAMESPACE, {"metadata": {"name": SHOP}})
         self.create(DELIVERY_POLICY, "standard", policy)
         ports = [{"name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP"}]
         self.create(SERVICE, WEB, {"selector": {"app": WEB}, "ports": ports})
-        self.user.create(VIRTUAL_SERVICE, virtual_service(SHOP))
+        for kind, obj in self.mesh.objects:
+            self.user.create(kind, obj)
         spec = {"replicas": 2, "selector": {"matchLabels": {"app": WEB}}, "template": template(WEB, "web:1")}
         meta = {"name": WEB, "namespace": SHOP, "annotations": {POLICY: "standard"}}
         self.user.create(DEPLOYMENT, {"metadata": meta, "spec": spec})
@@ -110,7 +124,7 @@ class Universe:
 
     def round(self) -> None:
         """Everybody takes a turn, then time passes."""
-        turns = [*self.parties, self.neighbours.turn, self.kubelet.turn, self.traffic.turn]
+        turns = [*self.parties, self.neighbours.turn, self.kubelet.turn, self.mesh_status.turn, self.traffic.turn]
         if self._order is not None:
             self._order.shuffle(turns)
         for turn in turns:
@@ -170,9 +184,16 @@ class Universe:
         return bool(self.deployment()["spec"].get("paused"))
 
     def left_behind(self) -> list[str]:
-        return left_behind(self.user, SHOP, {(VIRTUAL_SERVICE, WEB): self.before})
+        return left_behind(self.user, SHOP, self.before)
 
 
 @cache
 def _definitions() -> tuple[Path, ...]:
     return tuple(definitions(Path(tempfile.mkdtemp(prefix="headgate-crds-"))))
+
+
+def _mesh_definitions(mesh: ShopRoutes) -> list[Path]:
+    """The small CRDs of what this mesh needs beside a VirtualService."""
+    if mesh is VIRTUAL_SERVICES:
+        return []
+    return sorted(path for path in small_definitions().glob("*.yaml") if path.stem != "virtualservices")

@@ -85,7 +85,7 @@ def test_all_that_a_schema_has_is_generated() -> None:
     collect()
     known = _schema_paths(spec_schema(VIRTUAL_SERVICE, served_versions(VIRTUAL_SERVICE)[0]))
     rules = {path for path in known if path.count(".") <= 1}
-    assert rules - seen <= {"http[].mirror_percent"}
+    assert rules - seen <= {"http[].mirror_percent", "http[].mirrors[]"}  # which few examples reach
     assert seen & {"http[].route[].weight", "http[].route[].destination.subset"}
 
 
