@@ -1,0 +1,146 @@
+"""Routes that nobody here wrote: planned, applied at each weight, and given back through a server.
+
+HEADGATE_SAMPLE_ROUTES names a folder of YAML files with such routes; without it there is nothing to do. Every Service
+that a route sends traffic to is the apex once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from delivery.cluster.client import Cluster
+from delivery.cluster.kinds import DESTINATION_RULE
+from delivery.lab.control_plane import install_crds
+from delivery.lab.laboratory import mesh_definitions
+from delivery.reconcile.route_finding import kind_of
+from delivery.route_files.documents import is_of, parse, placed
+from mesh_adapters.adapter import RouteAdapter, TrafficSplit
+from mesh_adapters.istio.subsets import with_subsets, without_subsets
+from mesh_adapters.meshes import every_adapter
+
+Object = dict[str, Any]
+FOLDER = "HEADGATE_SAMPLE_ROUTES"
+WEIGHTS = (0.0, 0.1, 5.0, 33.3, 50.0, 100.0, 0.0)
+SERVERS_OWN = ("resourceVersion", "generation", "managedFields", "uid", "creationTimestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One route and one of the Services it sends traffic to."""
+
+    file: str
+    adapter: RouteAdapter
+    route: Object
+    service: str
+    subsets: tuple[str, ...] | None
+
+    def split(self, weight: float, namespace: str) -> TrafficSplit:
+        return TrafficSplit(namespace, self.service, *self.arms, weight, subsets=self.subsets)
+
+    @property
+    def arms(self) -> tuple[str, str]:
+        """Of a Deployment `web`, for a sample may have a Service of its own by the usual name."""
+        return f"web-{self.service}-stable", f"web-{self.service}-canary"
+
+
+def objects() -> Iterator[tuple[str, Object]]:
+    folder = os.environ.get(FOLDER)
+    for path in sorted(Path(folder).glob("*.yaml")) if folder else ():
+        for obj in parse(path.read_text(), path.name):
+            yield path.name, placed(obj, "default")
+
+
+def samples() -> list[Sample]:
+    found = []
+    for file, obj in objects():
+        for adapter in every_adapter():
+            if is_of(obj, kind_of(adapter.ref)):
+                for service, subsets in services(obj["spec"]).items():
+                    found.append(Sample(file, adapter, obj, service, tuple(sorted(subsets)) or None))
+    return found
+
+
+def services(spec: Any) -> dict[str, set[str]]:
+    """The Services of a spec's destinations, each with its subsets."""
+    found: dict[str, set[str]] = {}
+    rules = [rule for kind in ("http", "tls", "tcp") for rule in spec.get(kind) or ()]
+    for entry in (entry for rule in rules for entry in rule.get("route") or ()):
+        target = entry["destination"]
+        found.setdefault(target["host"].partition(".")[0], set()).update(filter(None, [target.get("subset")]))
+    refs = [ref for rule in spec.get("rules") or () for ref in rule.get("backendRefs") or ()]
+    for name in [ref["name"] for ref in refs if ref.get("kind", "Service") == "Service"]:
+        found.setdefault(name, set())
+    for backend in spec.get("backends") or ():
+        found.setdefault(backend["service"], set())
+    return found
+
+
+def elsewhere(route: Object, namespace: str) -> Object:
+    """The route in a namespace of the test's own, which its fully qualified hosts follow."""
+    moved = deepcopy(route)
+    old, moved["metadata"]["namespace"] = moved["metadata"]["namespace"], namespace
+    for rule in [rule for kind in ("http", "tls", "tcp") for rule in moved["spec"].get(kind) or ()]:
+        for entry in rule.get("route") or ():
+            entry["destination"]["host"] = _moved(entry["destination"]["host"], old, namespace)
+    return moved
+
+
+def _moved(host: str, old: str, new: str) -> str:
+    name, dot, rest = host.partition(".")
+    namespace, more, domain = rest.partition(".")
+    return f"{name}.{new}{more}{domain}" if dot and (namespace == old or domain.startswith("svc")) else host
+
+
+def named(sample: Sample) -> str:
+    return f"{sample.file}-{sample.route['metadata']['name']}-{sample.service}"
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: Cluster) -> None:
+    install_crds(cluster, mesh_definitions())
+
+
+@pytest.mark.parametrize("sample", samples(), ids=named)
+def test_plan_apply_restore_is_the_identity(sample: Sample, cluster: Cluster, installed: None, namespace: str) -> None:
+    kind = kind_of(sample.adapter.ref)
+    original = cluster.create(kind, elsewhere(sample.route, namespace))
+    assert sample.adapter.find([original], namespace, sample.service, arms=sample.arms) == [original]
+    saved = sample.adapter.save(original, sample.split(0, namespace))
+    live = original
+    for weight in WEIGHTS:
+        split = sample.split(weight, namespace)
+        planned = sample.adapter.plan(live, split, saved=saved)
+        live = cluster.replace(kind, planned)
+        assert live["spec"] == planned["spec"]
+        assert sample.adapter.plan(live, split, saved=saved) == live
+        assert sample.adapter.read(live, split) == weight
+        assert sample.adapter.save(live, split, saved=saved) == saved
+    restored = cluster.replace(kind, sample.adapter.restore(live, saved, sample.split(0, namespace)))
+    assert users(restored) == users(original)
+
+
+RULES = [(file, obj) for file, obj in objects() if is_of(obj, DESTINATION_RULE)]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule[0]}-{rule[1]['metadata']['name']}")
+def test_subsets_come_and_go(rule: tuple[str, Object], cluster: Cluster, installed: None, namespace: str) -> None:
+    host = rule[1]["spec"]["host"].partition(".")[0]
+    own = tuple(subset["name"] for subset in rule[1]["spec"].get("subsets") or ())
+    split = replace(TrafficSplit(namespace, host, f"{host}-stable", f"{host}-canary", 0), subsets=own)
+    original = cluster.create(DESTINATION_RULE, elsewhere(rule[1], namespace))
+    planned = with_subsets(original, split, {"pod-template-hash": "5d9"}, {"headgate.dev/track": "canary"})
+    live = cluster.replace(DESTINATION_RULE, planned)
+    assert live["spec"] == planned["spec"]
+    assert users(cluster.replace(DESTINATION_RULE, without_subsets(live, split))) == users(original)
+
+
+def users(obj: Object) -> Object:
+    meta = {key: value for key, value in obj["metadata"].items() if key not in SERVERS_OWN}
+    return {**obj, "metadata": meta}
