@@ -21,6 +21,7 @@ OnChange = Callable[[Name, Object | None], None]
 Keep = Callable[[Object], Object | None]
 Answer = TypeVar("Answer")
 FIRST_BACK_OFF_S, LAST_BACK_OFF_S = 0.2, 15.0
+LAST_BACK_OFF_ABSENT_S = 60.0  # of a kind that is not served, as those of other meshes are not
 LONGEST_RETRY_AFTER_S = 300.0
 STALE_LISTS_REFUSED = 3
 # The server ends a watch after a time drawn from this, so that not all informers of a process come back at once.
@@ -132,9 +133,12 @@ class Informer:
         try:
             self._version = self._version or self._list()
             worthwhile = self._follow()
-        except (Expired, NotFound):
-            self._version = None  # behind the server's history, or the kind is (not yet, no longer) served
+        except Expired:
+            self._version = None  # behind the server's history
             return self._back_off(None)
+        except NotFound:
+            self._version = None  # the kind is (not yet, no longer) served
+            return self._back_off(None, LAST_BACK_OFF_ABSENT_S)
         except HeadgateError as problem:
             return self._back_off(problem)
         except Exception as problem:  # an answer of a shape nobody foresaw must not end the thread, and go unheard
@@ -258,8 +262,8 @@ class Informer:
         except Exception:  # whoever listens fails alone: the others' news still comes
             log.exception("informer's listener", kind=str(self._kind), name=name[1], namespace=name[0])
 
-    def _back_off(self, problem: HeadgateError | None) -> float:
-        ceiling = min(LAST_BACK_OFF_S, FIRST_BACK_OFF_S * 2.0 ** min(self._failures, 16))
+    def _back_off(self, problem: HeadgateError | None, longest_s: float = LAST_BACK_OFF_S) -> float:
+        ceiling = min(longest_s, FIRST_BACK_OFF_S * 2.0 ** min(self._failures, 16))
         self._failures += 1
         wait = ceiling * random.uniform(0.5, 1.0)
         if problem is not None and not self._stopped.is_set():
