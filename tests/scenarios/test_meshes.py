@@ -12,7 +12,7 @@ from delivery.cluster.kinds import DESTINATION_RULE
 from delivery.lab.shop_routes import MeshName, shop_routes
 from delivery.resources.release import Phase
 from tests.scenarios.effects import Death
-from tests.scenarios.stories import BAD, GOOD, PROMOTING, SHIFTING, STORIES, Moment, Story
+from tests.scenarios.stories import BAD, GOOD, PROMOTING, SHIFTING, STORIES, Doing, Moment, Story
 from tests.scenarios.telling import Told, check, tell
 from tests.scenarios.test_stories import by_name
 from tests.scenarios.universe import POLICY_SPEC, SHOP, WEB, Universe
@@ -55,6 +55,31 @@ def test_a_release_survives_its_controllers_death(mesh: MeshName, story: Story) 
     deaths = [Death(effect, after) for effect in range(len(life.done)) for after in (False, True)]
     for death in deaths[:: EVERY_NTH + len(story.name)]:
         check(story, on(mesh, story, death))
+
+
+def set_by_hand(universe: Universe) -> None:
+    """Somebody gives the canary another weight."""
+    mesh = universe.mesh
+    route = universe.user.get(mesh.kind, WEB, SHOP)
+    universe.user.replace(mesh.kind, dict(mesh.adapter.plan(route, replace(mesh.split, canary_weight=30.0))))
+
+
+def relabelled(universe: Universe) -> None:
+    """A user's edit of another field of the same route."""
+    kind = universe.mesh.kind
+    route = universe.user.get(kind, WEB, SHOP)
+    route["metadata"]["labels"] = {"tier": "front"}
+    universe.user.replace(kind, route)
+    universe.before[kind, WEB] = {**(universe.before[kind, WEB] or {}), "labels": {"tier": "front"}}
+
+
+@pytest.mark.parametrize("doing", [set_by_hand, relabelled])
+@pytest.mark.parametrize("mesh", MESHES)
+def test_an_edit_of_the_split_is_put_right_and_any_other_stays(mesh: MeshName, doing: Doing) -> None:
+    told = on(mesh, Story("an edit", (Phase.SUCCEEDED,), moments=(Moment(SHIFTING, doing, step=1),)))
+    check(GOOD, told)
+    [release] = told.universe.releases()
+    assert len(release.status.traffic.corrections) == (doing is set_by_hand)
 
 
 @pytest.mark.parametrize("mesh", [MeshName.GATEWAY_API, MeshName.LINKERD])
