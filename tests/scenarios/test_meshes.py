@@ -76,7 +76,7 @@ def relabelled(universe: Universe) -> None:
 @pytest.mark.parametrize("doing", [set_by_hand, relabelled])
 @pytest.mark.parametrize("mesh", MESHES)
 def test_an_edit_of_the_split_is_put_right_and_any_other_stays(mesh: MeshName, doing: Doing) -> None:
-    told = on(mesh, Story("an edit", (Phase.SUCCEEDED,), moments=(Moment(SHIFTING, doing, step=1),)))
+    told = on(mesh, Story("an edit", (Phase.SUCCEEDED,), moments=(Moment(SHIFTING, doing),)))
     check(GOOD, told)
     [release] = told.universe.releases()
     assert len(release.status.traffic.corrections) == (doing is set_by_hand)
