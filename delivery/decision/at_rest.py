@@ -15,7 +15,7 @@ from delivery.decision.actions import (
     RemoveLeftOvers,
 )
 from delivery.decision.light import is_light
-from delivery.decision.snapshot import Snapshot, StableSet, Workload
+from delivery.decision.snapshot import Snapshot, StableSet, Workload, is_pending
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Phase, Release, ReleaseSpec, Revision
 
@@ -40,7 +40,7 @@ def rest(snapshot: Snapshot) -> Decision:
 
 
 def _deliver(snapshot: Snapshot, workload: Workload) -> Decision:
-    if workload.paused and not _pending(snapshot, workload):
+    if workload.paused and not is_pending(workload, snapshot.stable):
         return Decision()
     refusal = _refusal(snapshot, workload)
     if refusal:
@@ -63,7 +63,7 @@ def _let_opt_out(snapshot: Snapshot, workload: Workload) -> Decision:
     """The annotation is gone: what we paused is resumed, unless that would roll out a template nobody judged."""
     if not workload.paused_by_us or not workload.paused:
         return Decision()
-    if _pending(snapshot, workload):
+    if is_pending(workload, snapshot.stable):
         message = (
             f"Deployment {workload.namespace}/{workload.name}: no longer delivered by Headgate, and left paused "
             "because its template was not judged; set spec.paused: false to roll it out, or put the former template "
@@ -72,11 +72,6 @@ def _let_opt_out(snapshot: Snapshot, workload: Workload) -> Decision:
         return Decision(actions=(Announce("LeftPaused", message, warning=True),))
     message = "no longer delivered by Headgate: the next change of the pod template rolls out at once"
     return Decision(actions=(PauseDeployment(False, message), Announce("OptedOut", message)))
-
-
-def _pending(snapshot: Snapshot, workload: Workload) -> bool:
-    stable = snapshot.stable
-    return stable is not None and stable.template_hash != workload.template_hash
 
 
 def _refusal(snapshot: Snapshot, workload: Workload) -> Announce | None:

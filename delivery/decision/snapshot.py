@@ -46,6 +46,11 @@ class StableSet:
     template: dict[str, Any] = field(default_factory=dict)
 
 
+def is_pending(workload: Workload, stable: StableSet | None) -> bool:
+    """Whether the Deployment has a template that its stable pods do not run."""
+    return stable is not None and stable.template_hash != workload.template_hash
+
+
 @dataclass(frozen=True, slots=True)
 class CanaryState:
     """`NAME-canary`: `ready` counts its ready endpoints, `pods` every pod that still exists.

@@ -100,8 +100,7 @@ def _remove_back_ends(snapshot: Snapshot, status: ReleaseStatus, policy: Deliver
 def ended(snapshot: Snapshot, status: ReleaseStatus) -> Decision:
     """The Release has its final phase; only now may its record be deleted."""
     release = snapshot.release
-    held = release is not None and release.held
-    actions = (LetGo(release.name, "the Release has ended"),) if release and held else ()
+    actions = (LetGo(release.name, "the Release has ended"),) if release and release.held else ()
     return Decision(status, actions, again_after=0.0)
 
 

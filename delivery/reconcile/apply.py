@@ -187,32 +187,34 @@ class Applier:
             log.info("route restored", release=release.key, reason=action.reason)
 
     def _remove_canary(self, action: RemoveCanary, target: Target) -> None:
-        release, found = target.require_release(), target.gathered.canary
-        if found is not None and is_ours(found, release.spec.deployment):
-            self._delete(DEPLOYMENT, found)
+        release = target.require_release()
+        if self._delete_ours(DEPLOYMENT, target.gathered.canary, release.spec.deployment):
             log.info("canary removed", release=release.key, reason=action.reason)
 
     def _remove_back_ends(self, action: RemoveBackEnds, target: Target) -> None:
         release = target.require_release()
         subsets.remove(self._cluster, release, target.gathered.subset_rule)
         for name in (release.stable_name, release.canary_name):
-            found = target.gathered.services.get(name)
-            if found is not None and is_ours(found, release.spec.deployment):
-                self._delete(SERVICE, found)
+            self._delete_ours(SERVICE, target.gathered.services.get(name), release.spec.deployment)
         log.info("back ends removed", release=release.key, reason=action.reason)
 
     def _remove_left_overs(self, action: RemoveLeftOvers, target: Target) -> None:
         found = target.gathered
-        if found.canary is not None and is_ours(found.canary, found.name):
-            self._delete(DEPLOYMENT, found.canary)
+        self._delete_ours(DEPLOYMENT, found.canary, found.name)
         for service in found.services.values():
-            if is_ours(service, found.name):
-                self._delete(SERVICE, service)
+            self._delete_ours(SERVICE, service, found.name)
         log.info("left over removed", deployment=f"{found.namespace}/{found.name}", names=", ".join(action.names))
 
     def _announce(self, action: Announce, target: Target) -> None:
         for kind, obj in _subjects(target):
             self._events.announce(kind, obj, action.reason, action.message, warning=action.warning)
+
+    def _delete_ours(self, kind: Kind, found: Object | None, deployment: str) -> bool:
+        """Whether there was anything of ours to delete."""
+        ours = found is not None and is_ours(found, deployment)
+        if found is not None and ours:
+            self._delete(kind, found)
+        return ours
 
     def _delete(self, kind: Kind, found: Object) -> None:
         meta = found["metadata"]

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, replace
 from delivery.cluster.client import Object
 from delivery.cluster.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, RELEASE, REPLICA_SET, SERVICE
 from delivery.cluster.reader import Reader
-from delivery.decision.snapshot import BackEnds, CanaryState, Configuration, Look, Snapshot, StableSet, Workload
+from delivery.decision.snapshot import (
+    BackEnds,
+    CanaryState,
+    Configuration,
+    Look,
+    Snapshot,
+    StableSet,
+    Workload,
+    is_pending,
+)
 from delivery.reconcile.configuration import configuration_of
 from delivery.reconcile.recorded import recorded_policy
 from delivery.reconcile.routes import RouteObjects, Routes
@@ -47,6 +56,23 @@ class Gathered:
         return tuple(f"{obj['kind']} {obj['metadata']['name']}" for obj in beside if is_ours(obj, self.name))
 
 
+def releases_of(reader: Reader, namespace: str, deployment: str) -> list[Release]:
+    """A Deployment's Releases, oldest first. Raises pydantic's ValidationError for a damaged one."""
+    # Chosen before they are read: a record that cannot be read concerns its own Deployment alone.
+    listed = reader.list(RELEASE, namespace, labels={DEPLOYMENT_LABEL: deployment})
+    own = [obj for obj in listed if obj["spec"].get("deployment") == deployment]
+    # Creation times are whole seconds; attempts of one second keep their order by number.
+    own.sort(key=lambda obj: (obj["metadata"]["creationTimestamp"], obj["spec"].get("attempt", 1)))
+    return [release_from_object(obj) for obj in own]
+
+
+def replica_sets_of(reader: Reader, deployment: Object) -> list[Object]:
+    """The ReplicaSets that belong to a Deployment."""
+    meta, selector = deployment["metadata"], deployment["spec"]["selector"].get("matchLabels") or {}
+    listed = reader.list(REPLICA_SET, meta["namespace"], labels=selector)
+    return [dict(found) for found in owned_by(listed, meta["uid"])]
+
+
 class Gatherer:
     """Reads what one Deployment's pass needs.
 
@@ -64,7 +90,7 @@ class Gatherer:
         deployment = self._reader.find(DEPLOYMENT, name, namespace)
         if deployment is not None and deployment["metadata"].get("deletionTimestamp"):
             deployment = None
-        releases = self._releases(namespace, name)
+        releases = releases_of(self._reader, namespace, name)
         # The oldest that is active: one that came later has begun nothing.
         unfinished = tuple(release for release in releases if release.active)
         active, superfluous = next(iter(unfinished), None), unfinished[1:]
@@ -90,7 +116,7 @@ class Gatherer:
         """The pass's knowledge. `judged` is the active Release with its newest analysis; `fence` this leader's mark."""
         deployment = found.deployment
         workload = workload_from(deployment) if deployment else None
-        replica_sets = self._replica_sets(deployment, workload) if deployment and workload else []
+        replica_sets = replica_sets_of(self._reader, deployment) if deployment else []
         stable = stable_set(replica_sets, workload, judged) if workload else None
         opted_in = deployment is not None and POLICY in (deployment["metadata"].get("annotations") or {})
         bare = Snapshot(
@@ -115,7 +141,7 @@ class Gatherer:
         self, bare: Snapshot, deployment: Object | None, stable: StableSet | None, workload: Workload | None
     ) -> Snapshot:
         # What applies matters only where something is about to begin: an idle Deployment costs nothing.
-        idle = workload is None or (workload.paused and stable and stable.template_hash == workload.template_hash)
+        idle = workload is None or (workload.paused and stable and not is_pending(workload, stable))
         if deployment is None or idle or not bare.opted_in:
             return bare
         return replace(bare, configuration=configuration_of(self._wide, self._routes, deployment))
@@ -127,23 +153,9 @@ class Gatherer:
         canary, back_ends = self._canary(found, release), self._back_ends(found, release)
         return replace(bare, canary=canary, back_ends=back_ends, route=route)
 
-    def _releases(self, namespace: str, deployment: str) -> list[Release]:
-        """The Deployment's Releases, oldest first."""
-        # Chosen before they are read: a record that cannot be read concerns its own Deployment alone.
-        listed = self._reader.list(RELEASE, namespace, labels={DEPLOYMENT_LABEL: deployment})
-        own = [obj for obj in listed if obj["spec"].get("deployment") == deployment]
-        # Creation times are whole seconds; attempts of one second keep their order by number.
-        own.sort(key=lambda obj: (obj["metadata"]["creationTimestamp"], obj["spec"].get("attempt", 1)))
-        return [release_from_object(obj) for obj in own]
-
     def _services(self, namespace: str, *names: str) -> dict[str, Object]:
         found = {name: self._reader.find(SERVICE, name, namespace) for name in names}
         return {name: service for name, service in found.items() if service is not None}
-
-    def _replica_sets(self, deployment: Object, workload: Workload) -> list[Object]:
-        selector = deployment["spec"]["selector"].get("matchLabels") or {}
-        listed = self._reader.list(REPLICA_SET, workload.namespace, labels=selector)
-        return [dict(found) for found in owned_by(listed, workload.uid)]
 
     def _canary(self, found: Gathered, release: Release) -> CanaryState:
         pods = self._canary_pods(release, found.deployment or found.canary)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from delivery.cluster.client import Cluster, Object
-from delivery.cluster.kinds import DEPLOYMENT, RELEASE, REPLICA_SET
+from delivery.cluster.kinds import DEPLOYMENT, RELEASE
+from delivery.cluster.reader import Live
+from delivery.decision.snapshot import is_pending
 from delivery.errors import Conflict, NotFound
-from delivery.resources.annotations import DEPLOYMENT as DEPLOYMENT_LABEL
+from delivery.reconcile.gather import releases_of, replica_sets_of
 from delivery.resources.annotations import LEFT_PAUSED, MANAGED_BY, MANAGER, POLICY
-from delivery.resources.release import Phase, Release, release_from_object
+from delivery.resources.release import Phase, Release
 from delivery.workload.adoption import paused_by_us
-from delivery.workload.revision import owned_by, stable_set, workload_from
+from delivery.workload.revision import stable_set, workload_from
 
 TRIES = 5
 LOOK_EVERY_S = 0.5
@@ -65,8 +67,7 @@ def decide(deployment: Object, replica_sets: Sequence[Object], active: Release |
         return verdict(Doing.LET_GO, "somebody else paused it; that is theirs to end")
     if not wish.resume:
         return verdict(Doing.LEAVE_PAUSED, "as asked; spec.paused: false lets its template roll out")
-    stable = stable_set(owned_by(replica_sets, workload.uid), workload, None)
-    pending = stable is not None and stable.template_hash != workload.template_hash
+    pending = is_pending(workload, stable_set(replica_sets, workload, None))
     if pending and not wish.pending:
         why = (
             f"its template ({', '.join(workload.images)}) was not judged or was rejected: put the former one back, or "
@@ -87,15 +88,13 @@ def adopted(cluster: Cluster, namespace: str | None) -> Iterator[Object]:
 def look(cluster: Cluster, deployment: Object, wish: Wish) -> Verdict:
     """The decision on a Deployment as it is now."""
     meta = deployment["metadata"]
-    replica_sets = cluster.list(REPLICA_SET, meta["namespace"]).items
+    replica_sets = replica_sets_of(Live(cluster), deployment)
     return decide(deployment, replica_sets, active_release(cluster, meta["namespace"], meta["name"]), wish)
 
 
 def active_release(cluster: Cluster, namespace: str, name: str) -> Release | None:
     """The Release of this Deployment that has not ended."""
-    listed = cluster.list(RELEASE, namespace, labels={DEPLOYMENT_LABEL: name}).items
-    found = [release_from_object(obj) for obj in listed]
-    return next((each for each in found if each.active and each.spec.deployment == name), None)
+    return next((each for each in releases_of(Live(cluster), namespace, name) if each.active), None)
 
 
 def ask_to_end(cluster: Cluster, release: Release) -> None:
