@@ -18,6 +18,8 @@ from delivery.reconcile.term import Term
 from delivery.resources.release import Release, ReleaseStatus
 from delivery.telemetry.samples import Reading
 
+Judged = tuple[Release | None, Look | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -55,29 +57,31 @@ class Reconciler:
     def reconcile(self, namespace: str, name: str, term: Term) -> Outcome:
         """One pass. Raises Deposed where `term` is over before it ended."""
         found = self._memory.gather(namespace, name)
-        decision, target = self._decide(self._memory, found, term)
+        judged = self._judge(found.active)
+        decision = self._decide(self._memory, found, judged, term)
+        target = Target(found, found.active, term)
         news = any(not self._applier.said_already(action, target) for action in decision.actions)
         if news or _moves(found.active, decision):
-            found = self._live.gather(namespace, name)
-            decision, target = self._decide(self._live, found, term)
-        release = self._record(found.active, decision, term)
+            glanced, found = found.active, self._live.gather(namespace, name)
+            judged = judged if _same(glanced, found.active) else self._judge(found.active)
+            decision = self._decide(self._live, found, judged, term)
+        target = Target(found, self._record(found.active, decision, term), term)
         for action in decision.actions:
-            self._applier.apply(action, Target(found, release, term))
+            self._applier.apply(action, target)
         return Outcome(decision.again_after, refused=found.active is None and bool(decision.actions))
 
-    def _decide(self, gatherer: Gatherer, found: Gathered, term: Term) -> tuple[Decision, Target]:
+    def _decide(self, gatherer: Gatherer, found: Gathered, judged: Judged, term: Term) -> Decision:
         if found.deployment is None and found.active is None and not any(old.held for old in found.finished):
-            return Decision(), Target(found, None, term)
-        now = self._clock.now()
-        judged, look = self._judge(found.active, now)
-        snapshot = gatherer.snapshot(found, judged, look, term.fence)
-        return decide(snapshot, now), Target(found, found.active, term)
+            return Decision()
+        release, look = judged
+        return decide(gatherer.snapshot(found, release, look, term.fence), self._clock.now())
 
-    def _judge(self, release: Release | None, now: float) -> tuple[Release | None, Look | None]:
+    def _judge(self, release: Release | None) -> Judged:
+        """The Release with its newest analysis, and the look at it."""
         if release is None:
             return None, None
         policy = recorded_policy(release)
-        analysis, look = look_again(release, self._reading(release), policy, now)
+        analysis, look = look_again(release, self._reading(release), policy, self._clock.now())
         status = release.status.model_copy(update={"analysis": analysis})
         return release.model_copy(update={"status": status}), look
 
@@ -86,6 +90,11 @@ class Reconciler:
             return stored
         term.require()
         return self._records.record(stored, decision.status)
+
+
+def _same(one: Release | None, other: Release | None) -> bool:
+    """Whether both are the same record at the same version, so that its judgement holds for both."""
+    return (one.uid, one.resource_version) == (other.uid, other.resource_version) if one and other else one is other
 
 
 def _moves(active: Release | None, decision: Decision) -> bool:
