@@ -26,7 +26,7 @@ from delivery.decision.overtaken import (
 )
 from delivery.decision.phases import enter, move, note
 from delivery.decision.preparing import settled
-from delivery.decision.shifting import back_ends_again, carry_weight, rolled_back_on_evidence
+from delivery.decision.shifting import BACK_ENDS_MISSING, back_ends_again, carry_weight, rolled_back_on_evidence
 from delivery.decision.snapshot import Snapshot, Workload
 from delivery.decision.steps import FULL, replicas_for, same_weight
 from delivery.decision.traffic import steer
@@ -116,6 +116,8 @@ def _settle(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpe
         return Decision(status, (PauseDeployment(True, "the next template waits for its release"),), WAIT_S)
     if snapshot.release and snapshot.release.spec.light:
         return Decision(enter(status, Stage.REMOVE_BACK_ENDS, now), again_after=0.0)
+    if snapshot.back_ends.lost and snapshot.route.weight is None:  # nothing names them any more, nor can they be made
+        return Decision(enter(status, Stage.SHIFT_BACK, now), again_after=0.0)
     # What has to be put back every proxy must hear of anew.
     status = status if snapshot.back_ends.exist else enter(status, Stage.SETTLE, now)
     return _keep_serving(snapshot, status) or _name_the_new_stable(snapshot, status, workload, policy, now)
@@ -183,11 +185,13 @@ def _keep_serving(snapshot: Snapshot, status: ReleaseStatus) -> Decision | None:
     canary, workload, weight = snapshot.canary, snapshot.workload, snapshot.route.weight
     if weight is None or workload is None:
         return None
-    if canary.ready == 0:
-        message = "the canary lost its ready pods during the promotion; the user's own route serves"
+    if canary.ready == 0 or snapshot.back_ends.lost:
+        reason = BACK_ENDS_MISSING if snapshot.back_ends.lost else "CanaryLost"
+        what = snapshot.back_ends.lost or "the canary lost its ready pods during the promotion"
+        message = f"{what}; the user's own route serves"
         traffic = status.traffic.model_copy(update={"desired_weight": None, "verified_weight": None})
-        lost = note(status, "CanaryLost", message).model_copy(update={"traffic": traffic})
-        return Decision(lost, (RestoreRoute(message), Announce("CanaryLost", message, True)), again_after=WAIT_S)
+        lost = note(status, reason, message).model_copy(update={"traffic": traffic})
+        return Decision(lost, (RestoreRoute(message), Announce(reason, message, True)), again_after=WAIT_S)
     back_ends = back_ends_again(snapshot, status)
     if back_ends:
         return back_ends

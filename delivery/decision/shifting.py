@@ -14,6 +14,7 @@ from delivery.decision.unwinding import WAIT_S, unwind
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Evidence, Intent, Phase, ReleaseStatus, Stage
 
+BACK_ENDS_MISSING = "BackEndsMissing"
 CORRECTIONS_KEPT = 8
 LOSSES_ALLOWED = 2  # a node drain may take the only canary pod once or twice; a third time it is the version
 ROLL_BACK, ADVANCE = "RollBack", "Advance"
@@ -73,6 +74,8 @@ def carry_weight(
     snapshot: Snapshot, status: ReleaseStatus, weight: float, policy: DeliveryPolicySpec, now: float
 ) -> Decision | None:
     """What is still missing until the mesh gives the canary `weight` percent and enough pods; None when nothing is."""
+    if snapshot.back_ends.lost:  # only the user's own route can serve
+        return unwind(status, Phase.ROLLED_BACK, BACK_ENDS_MISSING, snapshot.back_ends.lost, now)
     return back_ends_again(snapshot, status) or _carry(snapshot, status, weight, policy, now)
 
 

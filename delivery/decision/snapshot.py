@@ -71,6 +71,7 @@ class BackEnds:
     """The Services `NAME-stable` and `NAME-canary`, and the subsets of the two where the route names such.
 
     `exist`: all of them, and the subsets tell the same pods apart as the Services. `partly`: something is left of ours.
+    `lost`: the sentence on something of the user's without which they cannot be made again.
     """
 
     exist: bool = False
@@ -78,6 +79,7 @@ class BackEnds:
     foreign: tuple[str, ...] = ()
     stable_hash: str = ""
     stable_ready: int = 0
+    lost: str = ""
 
     @property
     def gone(self) -> bool:

@@ -21,7 +21,7 @@ from delivery.decision.snapshot import (
 from delivery.reconcile.configuration import configuration_of
 from delivery.reconcile.recorded import recorded_policy
 from delivery.reconcile.routes import RouteObjects, Routes
-from delivery.reconcile.subsets import in_place, some_left, subset_rule
+from delivery.reconcile.subsets import in_place, lost, some_left, subset_rule
 from delivery.resources.annotations import DEPLOYMENT as DEPLOYMENT_LABEL
 from delivery.resources.annotations import POD_TEMPLATE_HASH, POLICY
 from delivery.resources.annotations import RELEASE as RELEASE_ANNOTATION
@@ -187,6 +187,7 @@ class Gatherer:
             foreign=tuple(s["metadata"]["name"] for s in present if not is_ours(s, release.spec.deployment)),
             stable_hash=stable_hash,
             stable_ready=self._ready(release.namespace, release.stable_name) if stable else 0,
+            lost=lost(release, found.subset_rule),
         )
 
     def _ready(self, namespace: str, service: str) -> int:

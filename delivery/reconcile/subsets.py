@@ -27,6 +27,14 @@ def in_place(release: Release, rule: Object | None, stable_hash: str) -> bool:
     return release.status.subsets is None or (rule is not None and _with(release, rule, stable_hash) == rule)
 
 
+def lost(release: Release, rule: Object | None) -> str:
+    """The sentence that says that the user's DestinationRule is gone; empty while it is there, or not needed."""
+    subsets = release.status.subsets
+    if subsets is None or rule is not None:
+        return ""
+    return f"DestinationRule {subsets.namespace}/{subsets.name} is gone, and with it what the route names"
+
+
 def some_left(release: Release, rule: Object | None) -> bool:
     """Whether the rule has subsets of ours."""
     split = _split(release)

@@ -10,7 +10,7 @@ import pytest
 
 from delivery.cluster.kinds import DESTINATION_RULE
 from delivery.lab.shop_routes import MeshName, shop_routes
-from delivery.resources.release import Phase
+from delivery.resources.release import Phase, Stage
 from tests.scenarios.effects import Death
 from tests.scenarios.stories import BAD, GOOD, PROMOTING, SHIFTING, STORIES, Doing, Moment, Story
 from tests.scenarios.telling import Told, check, tell
@@ -113,6 +113,11 @@ def other_policy(universe: Universe) -> None:
     universe.before[DESTINATION_RULE, WEB] = {**before, "spec": spec}
 
 
+def deleted(universe: Universe) -> None:
+    universe.user.delete(DESTINATION_RULE, WEB, SHOP)
+    universe.before[DESTINATION_RULE, WEB] = None
+
+
 class Named:
     """Watches that the route never names a subset that the DestinationRule has not got, but where somebody took it."""
 
@@ -148,6 +153,15 @@ def test_a_subset_is_there_before_a_route_names_it_and_goes_after_none_does(monk
     for story in (GOOD, BAD):
         check(story, on(MeshName.ISTIO_SUBSET, story))
     assert [watcher.broken for watcher in watching] == [[], []]
+
+
+def test_a_destination_rule_that_is_gone_gives_the_route_back() -> None:
+    during_the_steps = Story("gone", (Phase.ROLLED_BACK,), moments=(Moment(SHIFTING, deleted, step=1),))
+    told = on(MeshName.ISTIO_SUBSET, during_the_steps)
+    check(during_the_steps, told)
+    assert told.universe.releases()[0].status.message.startswith("DestinationRule shop/web is gone")
+    while_it_rolls_out = Moment(PROMOTING, deleted, Stage.ROLL_OUT)
+    check(GOOD, on(MeshName.ISTIO_SUBSET, Story("gone later", (Phase.SUCCEEDED,), moments=(while_it_rolls_out,))))
 
 
 @pytest.mark.parametrize(
