@@ -57,9 +57,7 @@ class MemoryPrometheus:
         parsed = _QUERY.fullmatch(promql)
         if parsed is None:
             raise InvalidSpec(f"the in-memory Prometheus does not know this form of query: {promql}")
-        matches = [
-            LabelMatch(label, op, re.sub(r"\\(.)", r"\1", v)) for label, op, v in _MATCH.findall(parsed["matches"])
-        ]
+        matches = [LabelMatch(label, op, _unquoted(v)) for label, op, v in _MATCH.findall(parsed["matches"])]
         window = float(parsed["minutes"]) * 60 if parsed["over"] else None
         sums: dict[tuple[tuple[str, str], ...], float] = {}
         for counter, instance, value in self._shown(at, window):
@@ -88,3 +86,7 @@ def _last(scrapes: Iterable[Scrape]) -> Iterable[tuple[Counter, float]]:
     for counters in scrapes:
         last.update(counters)
     return last.items()
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), text)

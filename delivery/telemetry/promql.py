@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from delivery.telemetry.needs import Need
@@ -9,6 +10,8 @@ from mesh_adapters.adapter import LabelMatch, Series
 
 QUERY_LIMIT = 6000  # characters; proxies commonly refuse request lines of 8 KiB
 LOOK_BACK = "10m"
+_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
+_ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
 def chunks(needs: Sequence[Need]) -> Iterator[list[Need]]:
@@ -57,9 +60,14 @@ def _matcher(match: LabelMatch) -> str:
 def _any_of(label: str, names: Sequence[str]) -> str:
     if len(names) == 1:
         return f"{label}={_quoted(names[0])}"
-    return f"{label}=~{_quoted('|'.join(name.replace('.', '[.]') for name in names))}"
+    return f"{label}=~{_quoted('|'.join(_literally(name) for name in names))}"
+
+
+def _literally(name: str) -> str:
+    """A regular expression (RE2) that only this name matches."""
+    return _SPECIAL.sub(r"\\\g<0>", name)
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    """PromQL's string for a text, whatever is in it."""
+    return f'"{text.translate(_ESCAPED)}"'
