@@ -27,6 +27,7 @@ from delivery.cli.policy_file import policy_of
 from delivery.errors import HeadgateError
 from delivery.reconcile.judging import judge_settings
 from delivery.resources.policy import DeliveryPolicySpec
+from delivery.telemetry.access import Access
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import Prometheus
 from mesh_adapters.istio.series import ISTIO
@@ -106,7 +107,7 @@ def _from_prometheus(
         data_through=since,
         latency=True,
     )
-    return [read_range(Prometheus(url, timeout_s=RANGE_TIMEOUT_S), ISTIO, need, until, HISTORY_S)]
+    return [read_range(Prometheus(Access(url, timeout_s=RANGE_TIMEOUT_S)), ISTIO, need, until, HISTORY_S)]
 
 
 def _instant(option: str, text: str) -> float:

@@ -15,11 +15,13 @@ from typing import Any, Protocol, TypeVar
 import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
-from urllib3.util import Retry as UrllibRetry
 
 from delivery.errors import HeadgateError, InvalidSpec, Refused, Unavailable
+from delivery.telemetry.access import Access
+from delivery.telemetry.bounded import AnswerProblem
 
-TIMEOUT_S = 5
+SENTENCE = 500
+TOLD = 200  # characters of what went wrong: an answer may be of any size
 Answer = TypeVar("Answer")
 
 
@@ -44,11 +46,17 @@ class MetricsSource(Protocol):
 
 
 class Prometheus:
-    """A MetricsSource over HTTP. The next instant is the retry, so the library's own retries are off."""
+    """A MetricsSource over HTTP. The next instant is the retry, so there are no others.
 
-    def __init__(self, url: str, *, timeout_s: int = TIMEOUT_S) -> None:
-        self._url = url.rstrip("/")
-        self._connection = PrometheusConnect(url=self._url, retry=UrllibRetry(total=0), timeout=timeout_s)
+    Raises InvalidSpec where the access cannot be meant.
+    """
+
+    def __init__(self, access: Access | str) -> None:
+        access = Access(access) if isinstance(access, str) else access
+        self._url = access.url.rstrip("/")
+        session = access.session()
+        self._connection = PrometheusConnect(url=self._url, session=session, timeout=access.timeout_s, method="POST")
+        session.bound(self._url)  # after the library, which has its own idea of retries
 
     def query(self, promql: str, at: float) -> list[Point]:
         """The vector of an instant query at `at` (seconds since the epoch); NaN is no data and left out."""
@@ -70,12 +78,16 @@ class Prometheus:
         """The decoded answer, or what went wrong as an error of ours."""
         try:
             return ask()
+        except AnswerProblem as problem:
+            raise Unavailable(f"Prometheus {self._url}: {problem}") from problem
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as problem:
+            # A body that is no JSON is a RequestException too.
+            told = type(problem).__name__ if isinstance(problem, RecursionError) else repr(problem)[:TOLD]
+            raise Unavailable(f"{self._url} does not answer like Prometheus ({told})") from problem
         except requests.RequestException as problem:
             raise Unavailable(f"Prometheus {self._url} cannot be reached: {_cause(problem)}") from problem
         except PrometheusApiClientException as problem:
             raise _refusal(self._url, promql, problem) from problem
-        except (KeyError, IndexError, TypeError, ValueError) as problem:
-            raise Unavailable(f"{self._url} does not answer like Prometheus ({problem!r})") from problem
 
     def check(self) -> None:
         """Raises Unavailable when there is no Prometheus at the address."""
@@ -83,6 +95,9 @@ class Prometheus:
 
 
 def _point(labels: Mapping[str, str], value: str) -> Point:
+    """Raises TypeError and ValueError for what Prometheus would not send."""
+    if not isinstance(value, str) or not all(isinstance(text, str) for text in (*labels, *labels.values())):
+        raise TypeError(f"labels and values are strings, not as in {labels!r}"[:TOLD])
     return Point(labels=dict(labels), value=float(value))
 
 
@@ -112,15 +127,15 @@ def _refusal(url: str, promql: str, problem: PrometheusApiClientException) -> He
 
 
 def _own_message(quoted_body: str) -> str:
-    """Prometheus' error sentence where the body is its JSON, else the body."""
+    """Prometheus' error sentence where the body is its JSON, else the body; as much of it as a person reads."""
     try:
         body = ast.literal_eval(quoted_body).decode(errors="replace")
-    except (ValueError, SyntaxError, AttributeError):
-        return quoted_body
+    except (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError):
+        return quoted_body[:SENTENCE]
     try:
-        return str(json.loads(body)["error"])
-    except (ValueError, KeyError, TypeError):
-        return body.strip()[:500] or "no reason given"
+        return str(json.loads(body)["error"])[:SENTENCE]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return body.strip()[:SENTENCE] or "no reason given"
 
 
 def _cause(problem: BaseException) -> str:

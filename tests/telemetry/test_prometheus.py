@@ -22,7 +22,7 @@ class _Answer:
 @pytest.fixture
 def answer() -> Iterator[_Answer]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def do_POST(self) -> None:
             told.asked += 1
             self.send_response(told.status)
             self.send_header("Content-Length", str(len(told.body)))
