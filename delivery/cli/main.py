@@ -17,6 +17,7 @@ import typer
 
 from delivery.cli.backtest import backtest
 from delivery.cli.errors import fail
+from delivery.cli.prometheus_access import AccessFile, access_of
 from delivery.cli.release_all import release_all
 from delivery.cli.routes import app as routes
 from delivery.clock import WallClock
@@ -78,8 +79,12 @@ def controller(
     settle: Annotated[
         float, typer.Option(min=0, help="seconds until an instant has been scraped", callback=_finite)
     ] = 1.0,
+    prometheus_access: AccessFile = None,
 ) -> None:
-    """Run the controller until it is told to stop (SIGTERM or Ctrl-C)."""
+    """Run the controller until it is told to stop (SIGTERM or Ctrl-C).
+
+    Example: headgate controller --prometheus http://prometheus.monitoring:9090
+    """
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -95,7 +100,7 @@ def controller(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        running = _controller(settings)
+        running = _controller(settings, Prometheus(access_of(prometheus, prometheus_access)))
         running.start()
     except HeadgateError as problem:
         raise fail(problem) from problem
@@ -112,7 +117,7 @@ def crds(
         typer.echo(path)
 
 
-def _controller(settings: Settings) -> Controller:
+def _controller(settings: Settings, source: Prometheus) -> Controller:
     cluster = Cluster.connect(settings.kubeconfig, settings.context)
     try:
         cluster.ping()
@@ -120,7 +125,6 @@ def _controller(settings: Settings) -> Controller:
         raise Unavailable(f"{problem}; is --kubeconfig that of the cluster you mean?") from problem
     if not cluster.serves(RELEASE):
         raise HeadgateError(f"API server {cluster.host} does not serve {RELEASE}; apply those of `headgate crds` first")
-    source = Prometheus(settings.prometheus_url)
     try:
         source.check()
     except HeadgateError as problem:

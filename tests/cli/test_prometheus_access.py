@@ -1,0 +1,76 @@
+"""The file that says how Prometheus is reached."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from delivery.cli.main import app
+from delivery.cli.prometheus_access import access_of
+from delivery.errors import InvalidSpec
+from delivery.telemetry.access import Access
+
+URL = "http://prometheus.invalid:9090"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "access.yaml"
+
+
+def test_without_a_file_the_address_is_all() -> None:
+    assert access_of(URL, None) == Access(URL)
+
+
+def test_every_field_arrives(file: Path) -> None:
+    file.write_text(
+        """
+        basicAuth: {username: me, passwordFile: /run/password}
+        tls: {caFile: /run/ca.pem, certFile: /run/cert.pem, keyFile: /run/key.pem}
+        headers: {X-Scope-OrgID: shop}
+        proxy: http://proxy:3128
+        timeout: 2s
+        maxBytes: 5000000
+        """
+    )
+    assert access_of(URL, file) == Access(
+        URL,
+        username="me",
+        password_file=Path("/run/password"),
+        ca_file=Path("/run/ca.pem"),
+        cert_file=Path("/run/cert.pem"),
+        key_file=Path("/run/key.pem"),
+        headers={"X-Scope-OrgID": "shop"},
+        proxy="http://proxy:3128",
+        timeout_s=2.0,
+        max_bytes=5_000_000,
+    )
+    file.write_text("bearerTokenFile: /run/token")
+    assert access_of(URL, file) == Access(URL, bearer_token_file=Path("/run/token"))
+    file.write_text("")
+    assert access_of(URL, file) == Access(URL)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("bearerToken: x", "bearerToken: unknown field; remove it or correct its name"),
+        ("timeout: soon", "timeout: "),
+        ("basicAuth: {username: me}", "basicAuth.passwordFile: "),
+        ("a: [", "is no YAML: while parsing"),
+        ("- 1", "the whole: not an object"),
+    ],
+)
+def test_a_mistake_names_the_file_and_the_field(file: Path, text: str, message: str) -> None:
+    file.write_text(text)
+    with pytest.raises(InvalidSpec, match=re.escape(f"--prometheus-access {file}") + ".*" + re.escape(message)):
+        access_of(URL, file)
+
+
+def test_the_command_says_so_in_one_line(file: Path) -> None:
+    result = CliRunner().invoke(app, ["controller", "--prometheus", URL, "--prometheus-access", str(file)])
+    assert result.exit_code == 1
+    assert result.stderr == f"headgate: --prometheus-access {file} cannot be read: No such file or directory\n"
