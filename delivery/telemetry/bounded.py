@@ -28,6 +28,23 @@ class AnswerProblem(requests.RequestException):
     """There was an answer, and it is not one to read. The message says what to do about it."""
 
 
+def _require_whole(response: requests.Response) -> None:
+    """Raises AnswerProblem where the server says that something is missing, as Thanos and Mimir do when a part of them
+    does not answer. What looks like a counter that vanished, and later like one that was born, is neither.
+
+    Remarks of PromQL itself are warnings too, and lack nothing.
+    """
+    if not response.ok or b'"warnings"' not in response.content:
+        return
+    try:
+        warnings = response.json().get("warnings") or ()
+        missing = [str(each) for each in warnings if not str(each).startswith("PromQL ")]
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return  # which is said of the answer as a whole
+    if missing:
+        raise AnswerProblem(f"the answer is partial: {missing[0][:300]}")
+
+
 class _Call:
     """One request: the socket it goes over, once that is known, and whether its time is up."""
 
@@ -149,3 +166,4 @@ class BoundedSession(requests.Session):
                     )
                 pieces.append(piece)
         response._content = b"".join(pieces)  # where `requests` keeps what was read
+        _require_whole(response)

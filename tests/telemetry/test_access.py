@@ -179,6 +179,23 @@ def test_an_authority_of_its_own_and_mutual_tls(authority: Path) -> None:
                 Prometheus(Access(url, **missing)).query("x", 1.0)
 
 
+# -- what is missing --
+
+
+def with_warnings(*warnings: str) -> bytes:
+    return VECTOR.replace(b'"data"', b'"warnings":' + _json(list(warnings)) + b',"data"')
+
+
+def test_an_answer_that_lacks_a_part_is_none() -> None:
+    with serving(whole(with_warnings("PromQL info: x", "store gateway 10.0.0.3: timeout"))) as server:
+        with pytest.raises(Unavailable, match=r"partial: store gateway 10\.0\.0\.3: timeout"):
+            Prometheus(server.url).query("x", 1.0)
+        server.answer = whole(with_warnings("PromQL warning: bucket label is missing"))
+        assert Prometheus(server.url).query("x", 1.0) == ANSWERED
+        server.answer = whole(VECTOR.replace(b'"a":"b"', b'"a":"\\"warnings\\""'))
+        assert Prometheus(server.url).query("x", 1.0) == [Point({"a": '"warnings"'}, 2.0)]
+
+
 # -- bounds --
 
 
