@@ -6,7 +6,7 @@ from tenacity import RetryCallState, wait_exponential_jitter
 
 from delivery.errors import Retry
 
-LONGEST_WAIT_S = 5.0
+LONGEST_WAIT_S = 5.0  # whatever a server asks for: it may have been meant for others
 
 _backing_off = wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.1)
 

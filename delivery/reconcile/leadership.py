@@ -16,12 +16,11 @@ from delivery.cluster.client import Cluster
 from delivery.cluster.lease import Leases, PromptCluster
 from delivery.errors import InvalidSpec
 from delivery.reconcile.leadership_election import Election
-from delivery.reconcile.leadership_terms import Right, SoleTerm, Term, Terms, Timing, clock_through_sleep
+from delivery.reconcile.leadership_terms import SoleTerm, Term, Terms, Timing, clock_through_sleep
 from delivery.reconcile.shards import shard_of
 
 __all__ = [
     "Leadership",
-    "Right",
     "SoleLeadership",
     "SoleTerm",
     "Term",

@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from delivery.cluster.lease import Lease, Leases, Sightings
+from delivery.cluster.patience import LONGEST_WAIT_S
 from delivery.errors import Conflict, HeadgateError, NotFound, Retry
 from delivery.reconcile.leadership_terms import Terms, Timing
 from delivery.reconcile.shards import fair_share
@@ -19,7 +20,6 @@ from delivery.reconcile.shards import fair_share
 ELECTION = {"headgate.dev/election": "controller"}
 SHARDS_LABEL = "headgate.dev/shards"
 SHARD_PREFIX, MEMBER_PREFIX = "headgate-shard-", "headgate-member-"
-LONGEST_WAIT_S = 5.0
 
 log = structlog.get_logger()
 Answer = TypeVar("Answer")

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
@@ -42,23 +41,6 @@ class Timing:
     def request_s(self) -> float:
         """The longest to wait for an answer, so that a renewal can be tried again within the deadline."""
         return (self.renew_deadline_s - self.retry_s) / 2
-
-
-class Right(Protocol):
-    """What every term can say of itself; a pass needs no more."""
-
-    @property
-    def shard(self) -> int: ...
-
-    @property
-    def epoch(self) -> int: ...
-
-    @property
-    def fence(self) -> str: ...
-
-    def valid(self) -> bool: ...
-
-    def require(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

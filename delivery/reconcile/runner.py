@@ -42,8 +42,10 @@ class Controller:
         self._settings = settings
         self._cluster = cluster
         self._queue: WorkQueue[triggers.Key] = WorkQueue()
-        self._leadership = _leadership(settings, cluster, self._on_gained, self._on_lost)
+        self._leadership = _leadership(settings, cluster, self._on_gained)
         self._refused: set[triggers.Key] = set()
+        self._stopped = False
+        self._policies_due = threading.Event()
         events, routes, records = Events(cluster, clock), Routes(cluster, meshes), Records(cluster, clock)
         self._observation = Observation(collector, clock, self._own_releases, self._wake, settings.settle_s)
         self._watching = Watching(
@@ -53,7 +55,7 @@ class Controller:
             wake=self._queue.add,
             wake_refused=self._wake_refused,
             on_release=self._observation.stir,
-            on_policy=self._check_policy,
+            on_policy=lambda _kind, _policy: self._policies_due.set(),
         )
         self._policies = PolicyChecker(cluster, events, clock)
         self._reconciler = Reconciler(
@@ -69,6 +71,7 @@ class Controller:
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
             for number in range(settings.workers)
         ]
+        self._workers.append(threading.Thread(target=self._check_policies, name="policies", daemon=True))
 
     def start(self) -> None:
         """Lists everything once, then works on changes. Raises Unavailable when the lists do not come."""
@@ -81,6 +84,8 @@ class Controller:
 
     def stop(self) -> None:
         """Ends after the passes at work; what they were about to do is done by the next controller."""
+        self._stopped = True
+        self._policies_due.set()
         self._queue.close()
         self._observation.stop()
         for worker in self._workers:
@@ -115,12 +120,14 @@ class Controller:
         for key in self._watching.concerned():
             if self._leadership.shard(*key) == shard:
                 self._queue.add(key)
-        for kind, policy in self._watching.policies():
-            self._check_policy(kind, policy)
+        self._policies_due.set()  # writes: a renewal of the Lease must not wait for them
         self._observation.stir()
 
-    def _on_lost(self, shard: int) -> None:
-        log.info("shard given up", shard=shard)
+    def _check_policies(self) -> None:
+        while self._policies_due.wait() and not self._stopped:
+            self._policies_due.clear()
+            for kind, policy in self._watching.policies():
+                self._check_policy(kind, policy)
 
     # -- working --
 
@@ -155,11 +162,9 @@ class Controller:
             log.error("pass failed by a defect", deployment=name, again_in_s=round(wait, 1), exc_info=problem)
 
 
-def _leadership(
-    settings: Settings, cluster: Cluster, on_gained: Callable[[int], None], on_lost: Callable[[int], None]
-) -> Leadership | SoleLeadership:
+def _leadership(settings: Settings, cluster: Cluster, on_gained: Callable[[int], None]) -> Leadership | SoleLeadership:
     if settings.lease_namespace is None:
-        return SoleLeadership(on_gained=on_gained, on_lost=on_lost)
+        return SoleLeadership(on_gained=on_gained, on_lost=_nothing)
     timing = Timing()
     return Leadership(
         prompt(cluster, timing),
@@ -168,5 +173,9 @@ def _leadership(
         shards=settings.shards,
         timing=timing,
         on_gained=on_gained,
-        on_lost=on_lost,
+        on_lost=_nothing,
     )
+
+
+def _nothing(_shard: int) -> None:
+    """A term that is over refuses every write by itself."""

@@ -19,12 +19,3 @@ class Term(Protocol):
 
     def require(self) -> None:
         """Raises Deposed where the term is over."""
-
-
-class Sole:
-    """Without an election: there is one controller, and it writes until it ends."""
-
-    fence = "sole"
-
-    def require(self) -> None:
-        return

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
+
+import pytest
 
 from delivery.cluster.kinds import CLUSTER_DELIVERY_POLICY, DELIVERY_POLICY, EVENT
 from delivery.reconcile.events import Events
 from delivery.reconcile.policies import PolicyChecker
 from tests.decision.given import NOW
 from tests.reconcile.memory_cluster import MemoryCluster, StillClock
+from tests.reconcile.rig import Rig, fast
 
 
 def checker(cluster: MemoryCluster) -> PolicyChecker:
@@ -74,3 +78,22 @@ def test_a_cluster_policy_is_named_without_a_namespace() -> None:
     [event] = cluster.list(EVENT).items
     assert event["message"].startswith("ClusterDeliveryPolicy standard: spec.mash: unknown field")
     assert event["metadata"]["namespace"] == "default"
+
+
+def test_a_policy_that_takes_long_to_check_holds_nothing_up(own_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever gains a shard checks its policies, and goes on meanwhile."""
+    reached, free = threading.Event(), threading.Event()
+
+    def check(*_: object) -> None:
+        reached.set()
+        free.wait(30)
+
+    own_rig.set_up(fast())
+    monkeypatch.setattr(PolicyChecker, "check", check)
+    own_rig.start()
+    try:
+        own_rig.deploy()
+        own_rig.adopted()
+        assert reached.wait(10)
+    finally:
+        free.set()

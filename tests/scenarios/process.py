@@ -14,12 +14,13 @@ from delivery.errors import HeadgateError
 from delivery.reconcile.apply import Applier
 from delivery.reconcile.events import Events
 from delivery.reconcile.gather import Gatherer
+from delivery.reconcile.leadership import SoleTerm
 from delivery.reconcile.observation import Observation
 from delivery.reconcile.reconciler import Reconciler
 from delivery.reconcile.records import Records
 from delivery.reconcile.route_finding import route_kinds
 from delivery.reconcile.routes import Routes
-from delivery.reconcile.term import Sole, Term
+from delivery.reconcile.term import Term
 from delivery.reconcile.watching import Watching
 from delivery.resources.release import Release, release_from_object
 from delivery.telemetry.collector import Collector
@@ -104,7 +105,7 @@ class Process:
         clock: Clock | None = None,
     ) -> None:
         self._clock = clock or universe.clock
-        self._term = term or Sole()
+        self._term = term or SoleTerm()
         self._hearing = hearing or Hearing(universe)
         routes, records = Routes(cluster, meshes()), Records(cluster, self._clock)
         events = Events(cluster, self._clock)
