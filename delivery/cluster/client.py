@@ -23,7 +23,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 from delivery.cluster.credentials import api_client, authorization
 from delivery.cluster.failures import error_from_answer
 from delivery.cluster.kinds import Kind
-from delivery.cluster.patience import between_attempts
+from delivery.cluster.patience import USUAL, Patience, between_attempts
 from delivery.cluster.watch import Object, Watch, WatchEvent
 from delivery.errors import NotFound, Retry, Unavailable
 
@@ -39,7 +39,6 @@ STRATEGIC: PatchType = "application/strategic-merge-patch+json"
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0  # as long as an admission webhook may take
 GET_TIMEOUT_S = 10.0  # nothing but a silent connection takes that long for one object
-READ_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,8 @@ class Listing:
 class Cluster:
     """The Kubernetes API, typed by our error tree. Thread-safe."""
 
-    def __init__(self, api: ApiClient, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._api = api
-        self._sleep = sleep
+    def __init__(self, api: ApiClient, sleep: Callable[[float], None] = time.sleep, patience: Patience = USUAL) -> None:
+        self._api, self._sleep, self._patience = api, sleep, patience
         self._host = str(api.configuration.host).rstrip("/")
         self._pool = api.rest_client.pool_manager
         self._served: dict[str, tuple[str, ...]] = {}
@@ -69,6 +67,10 @@ class Cluster:
         Raises InvalidSpec when neither can be read.
         """
         return cls(api_client(kubeconfig, context))
+
+    def with_patience(self, patience: Patience) -> Cluster:
+        """To the same server, with the same credentials and connections."""
+        return Cluster(self._api, self._sleep, patience)
 
     @property
     def host(self) -> str:
@@ -266,7 +268,7 @@ class Cluster:
         a write is not: whether it happened is for the next pass to see."""
         for attempt in Retrying(
             retry=retry_if_exception_type(Retry),
-            stop=stop_after_attempt(READ_ATTEMPTS if method == "GET" else 1),
+            stop=stop_after_attempt(self._patience.attempts if method == "GET" else 1),
             wait=between_attempts,
             sleep=self._sleep,
             reraise=True,
@@ -321,7 +323,7 @@ class Cluster:
                 url,
                 body=None if body is None else json.dumps(body),
                 headers=headers,
-                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout),
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=self._patience.bound(read_timeout)),
                 retries=False,
                 preload_content=False,
             )

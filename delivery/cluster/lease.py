@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import urllib3
-
 from delivery.clock import to_rfc3339
 from delivery.cluster.client import Cluster, Object
 from delivery.cluster.kinds import Kind
@@ -157,26 +155,3 @@ class Sightings:
         """Whether its holder must have stopped. The longer of the holder's duration and our own counts."""
         version, since = self._seen.get(lease.name, ("", at))
         return version == lease.resource_version and at - since >= max(self._duration_s, lease.duration_s)
-
-
-class PromptCluster(Cluster):
-    """A client for what is void when late: no call is repeated, none waits for an answer longer than `timeout_s`."""
-
-    timeout_s = 5.0
-
-    @classmethod
-    def like(cls, cluster: Cluster, timeout_s: float) -> PromptCluster:
-        """To the same server, with the same credentials and connections."""
-        made = cls(cluster._api)
-        made.timeout_s = timeout_s
-        return made
-
-    def _call(self, method: str, path: str, *, what: str, query: Any = None, body: Any = None, **more: Any) -> Object:
-        content_type = more.get("content_type", "application/json")
-        return self._call_once(method, path, what=what, query=query, body=body, content_type=content_type)
-
-    def _send(
-        self, method: str, path: str, *, read_timeout: float | None = None, **more: Any
-    ) -> urllib3.BaseHTTPResponse:
-        bound = self.timeout_s if read_timeout is None else min(read_timeout, self.timeout_s)
-        return super()._send(method, path, read_timeout=bound, **more)

@@ -13,7 +13,8 @@ from collections.abc import Callable
 import structlog
 
 from delivery.cluster.client import Cluster
-from delivery.cluster.lease import Leases, PromptCluster
+from delivery.cluster.lease import Leases
+from delivery.cluster.patience import Patience
 from delivery.errors import InvalidSpec
 from delivery.reconcile.leadership_election import Election
 from delivery.reconcile.leadership_terms import SoleTerm, Term, Terms, Timing, clock_through_sleep
@@ -173,9 +174,9 @@ class SoleLeadership:
         return SoleTerm() if self._leading else None
 
 
-def prompt(cluster: Cluster, timing: Timing) -> PromptCluster:
-    """A client for a Leadership: to the same server, with answers in time to be of use."""
-    return PromptCluster.like(cluster, timing.request_s)
+def prompt(cluster: Cluster, timing: Timing) -> Cluster:
+    """A client for a Leadership: what is void when late is asked once, and an answer is not waited for any longer."""
+    return cluster.with_patience(Patience(attempts=1, longest_s=timing.request_s))
 
 
 def _require_usable(identity: str, shards: int) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from delivery.cluster.client import Cluster
-from delivery.cluster.lease import LEASE, Lease, Leases, PromptCluster, Sightings, read_lease
+from delivery.cluster.lease import LEASE, Lease, Leases, Sightings, read_lease
+from delivery.cluster.patience import Patience
 from delivery.errors import AlreadyExists, Conflict, NotFound, Retry, Unavailable
 from tests.cluster.scripted_server import Say, ScriptedServer, scripted_server
 
@@ -160,8 +161,12 @@ def test_what_was_not_seen_or_went_away_has_not_expired() -> None:
     assert not sightings.expired(_seen("1"), 134)
 
 
+def prompt(server: ScriptedServer, seconds: float) -> Cluster:
+    return server.cluster().with_patience(Patience(attempts=1, longest_s=seconds))
+
+
 def test_a_prompt_client_asks_once(server: ScriptedServer) -> None:
-    leases = Leases(PromptCluster.like(server.cluster(), 1.0), "ns", identity="a", duration_s=15, wall=lambda: NOON)
+    leases = Leases(prompt(server, 1.0), "ns", identity="a", duration_s=15, wall=lambda: NOON)
     discovery = {"versions": [{"version": "v1", "groupVersion": "coordination.k8s.io/v1"}]}
     server.say(Say(body=discovery), Say(500), Say(429, headers=(("Retry-After", "7"),)), Say(body="{", promised=9))
     with pytest.raises(Unavailable):
@@ -178,4 +183,4 @@ def test_a_prompt_client_does_not_wait_for_a_server_that_says_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = ScriptedServer(f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(Unavailable, match="timed out"):
-            PromptCluster.like(host.cluster(), 0.2).ping()
+            prompt(host, 0.2).ping()
