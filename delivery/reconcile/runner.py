@@ -110,6 +110,8 @@ class Controller:
             self._policies.check(kind, policy)
         except HeadgateError as problem:
             log.warning("policy not checked", policy=meta["name"], problem=str(problem))
+        except Exception:  # one policy of a shape nobody foresaw must not end the thread
+            log.exception("policy not checked by a defect", policy=meta["name"])
 
     def _own_releases(self) -> list[Release]:
         active = self._watching.active_releases()

@@ -10,11 +10,11 @@ import pytest
 
 from delivery.cluster.client import Cluster
 from delivery.cluster.kinds import NODE
-from delivery.decision import preparing, promoting, shifting, unwinding
 from delivery.errors import AlreadyExists
 from delivery.lab.control_plane import ControlPlane, install_crds
 from tests.conftest import Planes, fresh_namespace
 from tests.contract.neighbours.kubelet import NODE_NAME, Kubelet
+from tests.quick_mesh import quick_mesh
 from tests.reconcile.rig import Rig, definitions
 
 Rigs = Callable[[], Rig]
@@ -68,10 +68,9 @@ def own_rig(grounds: Callable[[str], Cluster]) -> Iterator[Rig]:
 
 
 @pytest.fixture(autouse=True)
-def quick_mesh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mesh of these tests follows at once, so the controller need not give its proxies a second to hear."""
-    for module in (preparing, promoting, shifting, unwinding):
-        monkeypatch.setattr(module, "WAIT_S", 0.05)
+def _quick_mesh() -> Iterator[None]:
+    with quick_mesh():
+        yield
 
 
 def _rig(cluster: Cluster) -> Iterator[Rig]:

@@ -18,11 +18,11 @@ from unittest.mock import patch
 
 from delivery.cluster.client import Cluster
 from delivery.cluster.credentials import api_client
-from delivery.decision import preparing, promoting, shifting, unwinding
 from delivery.lab.control_plane import ControlPlane, install_crds, start_control_plane
 from delivery.resources.release import Phase
 from tests.conditions import eventually
 from tests.conftest import fresh_namespace
+from tests.quick_mesh import quick_mesh
 from tests.reconcile.conftest import OwnKubelet
 from tests.reconcile.rig import Rig, definitions
 from tests.scenarios.effects import Killed, MortalPool, MortalSource, narrated
@@ -140,8 +140,7 @@ def ground(assets: Path | None) -> Iterator[Ground]:
         kubelet = OwnKubelet(cluster)
         kubelet.start()
         stack.callback(kubelet.stop)
-        for module in (preparing, promoting, shifting, unwinding):
-            stack.enter_context(patch.object(module, "WAIT_S", 0.05))
+        stack.enter_context(quick_mesh())
         stack.enter_context(patch.object(threading, "excepthook", _quiet(threading.excepthook)))
         yield Ground(plane, cluster)
 

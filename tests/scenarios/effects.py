@@ -37,16 +37,20 @@ class Death:
 
 
 class Effects:
-    """API writes and Prometheus queries of one life: `told` are those that were begun, `done` that came through."""
+    """API writes and Prometheus queries of one life: `told` are those that were begun, `done` that came through, and
+    `diary` these with their times."""
 
     def __init__(self, death: Death | None = None, now: Callable[[], float] = lambda: 0.0) -> None:
         self.told: list[str] = []
         self.diary: list[tuple[float, str]] = []
         self._now = now
         self._begun = now()
-        self.done: list[str] = []
         self._death = death
         self.dead = False
+
+    @property
+    def done(self) -> list[str]:
+        return [what for _, what in self.diary]
 
     def before(self, what: str) -> None:
         """Raises Killed where this effect does not happen any more."""
@@ -57,7 +61,6 @@ class Effects:
 
     def after(self, what: str) -> None:
         """Raises Killed where this effect was the last."""
-        self.done.append(what)
         self.diary.append((self._now() - self._begun, what))
         self._die(after=True)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from delivery.cluster.kinds import POD
 from delivery.lab.shop_routes import ShopRoutes
 from delivery.resources.release import Phase
 from tests.scenarios.effects import Death, Effects, Killed, MortalPool, MortalSource
@@ -53,7 +52,6 @@ def prepared(
     """The universe in which a story is told, with its first version running."""
     universe = Universe(policy, order, mesh)
     universe.traffic.failures = story.failures
-    universe.until(lambda: all(_is_ready(pod) for pod in universe.reader.list(POD)) and universe.reader.list(POD))
     universe.until(lambda: universe.deployment().get("status", {}).get("availableReplicas") == 2)
     return universe, Invariants(universe)
 
@@ -115,8 +113,3 @@ def check(story: Story, told: Told) -> None:
     assert told.ends == story.ends, told.universe.story()
     assert told.universe.left_behind() == []
     assert [release.name for release in told.universe.releases() if release.held] == []
-
-
-def _is_ready(pod: dict[str, object]) -> bool:
-    status = pod.get("status")
-    return isinstance(status, dict) and bool(status.get("podIP"))
