@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from delivery.cli.main import app
 from delivery.cli.prometheus_access import access_of
 from delivery.errors import InvalidSpec
 from delivery.telemetry.access import Access
@@ -71,6 +71,17 @@ def test_a_mistake_names_the_file_and_the_field(file: Path, text: str, message: 
 
 
 def test_the_command_says_so_in_one_line(file: Path) -> None:
-    result = CliRunner().invoke(app, ["controller", "--prometheus", URL, "--prometheus-access", str(file)])
-    assert result.exit_code == 1
-    assert result.stderr == f"headgate: --prometheus-access {file} cannot be read: No such file or directory\n"
+    # A process of its own, for the command says where the logs of its process go.
+    command = [
+        sys.executable,
+        "-m",
+        "delivery.cli",
+        "controller",
+        "--prometheus",
+        URL,
+        "--prometheus-access",
+        str(file),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == f"headgate: --prometheus-access {file} cannot be read: No such file or directory\n"
