@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from delivery.telemetry.memory import MemoryPrometheus
 from delivery.telemetry.prometheus import Point
@@ -19,10 +19,10 @@ def served(prometheus: MemoryPrometheus) -> Iterator[str]:
     """The address at which `prometheus` answers, on a free port of 127.0.0.1."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            answer = _answer(prometheus, parts.path, asked)
+        def do_POST(self) -> None:
+            form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            asked = {name: values[0] for name, values in parse_qs(form).items()}
+            answer = _answer(prometheus, self.path, asked)
             body = json.dumps({"status": "success", "data": answer}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
