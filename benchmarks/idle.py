@@ -114,10 +114,10 @@ def rest(setting: Setting, seconds: float) -> Rest:
     """Waits until the adoption has died down (or half a minute), then measures."""
     with suppress(Unavailable):
         wait_until(lambda: not _busy(setting.calls), "quiet", 30.0)
-    began, before = time.monotonic(), _processor_s(setting.process.pid)
+    began, before = time.monotonic(), processor_s(setting.process.pid)
     time.sleep(seconds)
-    ended, after = time.monotonic(), _processor_s(setting.process.pid)
-    memory, peak = _memory_mb(setting.process.pid)
+    ended, after = time.monotonic(), processor_s(setting.process.pid)
+    memory, peak = memory_mb(setting.process.pid)
     return Rest(ended - began, after - before, memory, peak, setting.calls.between(began, ended))
 
 
@@ -127,12 +127,14 @@ def _busy(calls: Calls) -> bool:
     return any("leases" not in what and not what.startswith("WATCH") for what in recent)
 
 
-def _processor_s(pid: int) -> float:
+def processor_s(pid: int) -> float:
+    """What a process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _memory_mb(pid: int) -> tuple[float, float]:
+def memory_mb(pid: int) -> tuple[float, float]:
+    """What a process holds now, and held at most."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     kilobytes = {line.partition(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
     return int(kilobytes["VmRSS"]) / 1024, int(kilobytes["VmHWM"]) / 1024

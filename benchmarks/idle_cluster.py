@@ -50,12 +50,12 @@ def template(name: str, version: str) -> Object:
     return {"metadata": {"labels": {"app": name}}, "spec": {"nodeName": NODE_NAME, "containers": [container]}}
 
 
-def fill(cluster: Cluster, found: list[tuple[str, str]]) -> None:
+def fill(cluster: Cluster, found: list[tuple[str, str]], policy: Object = POLICY) -> None:
     """Namespaces, each with a policy, and in them the Deployments with their Services and VirtualServices."""
     for namespace in sorted({namespace for namespace, _ in found}):
         cluster.create(NAMESPACE, {"metadata": {"name": namespace}})
-        policy = {"metadata": {"name": "standard", "namespace": namespace}, "spec": POLICY}
-        cluster.create(DELIVERY_POLICY, policy)
+        named = {"metadata": {"name": "standard", "namespace": namespace}, "spec": policy}
+        cluster.create(DELIVERY_POLICY, named)
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda pair: _create(cluster, *pair), found))
 

@@ -61,7 +61,7 @@ def counting_proxy(kubeconfig: Path, calls: Calls, written: Path) -> Iterator[No
     pool: urllib3.PoolManager = api.rest_client.pool_manager
     host = str(api.configuration.host)
 
-    class Handler(_Quiet):
+    class Handler(Quiet):
         def respond(self) -> None:
             calls.add(called(self.command, self.path))
             length = int(self.headers.get("Content-Length") or 0)
@@ -91,7 +91,7 @@ def counting_proxy(kubeconfig: Path, calls: Calls, written: Path) -> Iterator[No
                 self.wfile.write(b"0\r\n\r\n")
             answer.close()
 
-    with _serving(Handler) as url:
+    with serving(Handler) as url:
         context = {"cluster": "counted", "user": "counted"}
         document = {
             "apiVersion": "v1",
@@ -109,7 +109,7 @@ def counting_proxy(kubeconfig: Path, calls: Calls, written: Path) -> Iterator[No
 def empty_prometheus() -> Iterator[str]:
     """The address of a Prometheus API that is up and has no series."""
 
-    class Handler(_Quiet):
+    class Handler(Quiet):
         def respond(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             asked = parse_qs(urlsplit(self.path).query) | parse_qs(self.rfile.read(length).decode())
@@ -119,11 +119,13 @@ def empty_prometheus() -> Iterator[str]:
             data = {"resultType": kind, "result": result}
             self.answer(200, json.dumps({"status": "success", "data": data}).encode())
 
-    with _serving(Handler) as url:
+    with serving(Handler) as url:
         yield url
 
 
-class _Quiet(BaseHTTPRequestHandler):
+class Quiet(BaseHTTPRequestHandler):
+    """Answers every verb by `respond`, and says nothing."""
+
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or every small answer waits for an acknowledgement
 
@@ -150,7 +152,8 @@ class _Quiet(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address at which the handler answers, on a free port of 127.0.0.1."""
     http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     http.daemon_threads = True
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

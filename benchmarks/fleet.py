@@ -1,0 +1,186 @@
+"""What many releases in progress cost: queries, bytes, processor time, memory, API calls and lateness, an interval.
+
+python -m benchmarks.fleet [--releases 100,1000,5000] [--interval 10] [--intervals 12]
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.fleet_metrics import scraped
+from benchmarks.fleet_peers import ask_for_each
+from benchmarks.fleet_report import Cost, page, plot
+from benchmarks.fleet_traffic import Queries, counting_prometheus
+from benchmarks.idle import memory_mb, processor_s
+from benchmarks.idle_cluster import Sightings, fill, names, template, wait_until, watched
+from benchmarks.idle_traffic import Calls, counting_proxy
+from delivery.cluster.client import Cluster
+from delivery.cluster.informer import Informer
+from delivery.cluster.kinds import DEPLOYMENT, RELEASE
+from delivery.lab import control_plane
+from delivery.lab.process import Process
+from delivery.resources.crds import write_definitions
+
+OUTPUT = Path(__file__).parents[1] / "docs" / "benchmarks"
+NAMESPACES = 20
+AT_ONCE = 50
+SCRAPES_AN_INTERVAL = 1
+
+
+def policy(interval_s: float) -> dict[str, object]:
+    """Three metrics, and a first step that is not left while anybody measures."""
+    canary = {"steps": [5, 50], "minStepDuration": "4h", "maxStepDuration": "5h"}
+    custom = {
+        "name": "cache-misses",
+        "kind": "errorRate",
+        "query": {
+            "total": 'sum by (instance) (cache_lookups_total{namespace="{{ namespace }}", deployment="{{ workload }}"})',
+            "errors": 'sum by (instance) (cache_misses_total{namespace="{{ namespace }}", deployment="{{ workload }}"})',
+        },
+    }
+    metrics = [{"kind": "errorRate"}, {"kind": "latency"}]
+    return {
+        "strategy": {"canary": canary},
+        "analysis": {"interval": f"{interval_s:g}s", "warmUp": "0s", "metrics": metrics},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Releases at their first step, the controller that judges them, and what both talk to."""
+
+    controller: Process
+    prometheus: Process
+    url: str
+    queries: Queries
+    calls: Calls
+
+
+@contextmanager
+def in_progress(folder: Path, releases: int, interval_s: float) -> Iterator[Fleet]:
+    """Everything started, every release brought to its first step by the controller; all gone afterwards."""
+    calls, queries, found = Calls(), Queries(), names(releases, NAMESPACES)
+    counted = folder / "counted"
+    with (
+        scraped(folder, releases, NAMESPACES, interval_s / SCRAPES_AN_INTERVAL) as (url, prometheus),
+        control_plane.start_control_plane(folder / "plane") as plane,
+    ):
+        cluster = Cluster.connect(plane.kubeconfig)
+        lab = Path(control_plane.__file__).parent
+        control_plane.install_crds(cluster, [*write_definitions(folder), lab / "crds" / "virtualservices.yaml"])
+        with (
+            watched(cluster, Sightings()) as deployments,
+            counting_proxy(plane.kubeconfig, calls, counted),
+            counting_prometheus(url, queries) as asked,
+        ):
+            fill(cluster, found, policy(interval_s))
+            patience = 120 + releases * 0.5
+            wait_until(lambda: _available(deployments) == releases, "all Deployments available", patience)
+            typer.echo(f"{releases} Deployments available")
+            command = [sys.executable, "-m", "delivery.cli", "controller"]
+            flags = ["--kubeconfig", str(counted), "--prometheus", asked]
+            controller = Process("controller", [*command, *flags], folder / "controller.log")
+            try:
+                controller.wait_until(lambda: _paused(deployments) == releases, patience)
+                _release_all(cluster, found, patience)
+                yield Fleet(controller, prometheus, url, queries, calls)
+            finally:
+                controller.stop()
+
+
+def _available(seen: Informer) -> int:
+    return sum((obj.get("status") or {}).get("availableReplicas") == 1 for obj in seen.list())
+
+
+def _paused(seen: Informer) -> int:
+    return sum(obj["spec"].get("paused") is True for obj in seen.list())
+
+
+def _release_all(cluster: Cluster, found: list[tuple[str, str]], patience: float) -> None:
+    """Changes every template, some at a time, and waits until every release is judged."""
+    judged = Informer(cluster, RELEASE, keep=_phase)
+    judged.start()
+    try:
+        judged.wait_synced(30)
+        for first in range(0, len(found), AT_ONCE):
+            for namespace, name in found[first : first + AT_ONCE]:
+                cluster.patch(DEPLOYMENT, name, namespace, {"spec": {"template": template(name, "2")}})
+            soon = min(first + AT_ONCE, len(found))
+            wait_until(lambda soon=soon: len(judged.list()) >= soon, f"{soon} releases at their first step", patience)
+            typer.echo(f"{soon} in progress")
+    finally:
+        judged.stop()
+
+
+def _phase(release: dict[str, object]) -> dict[str, object] | None:
+    status = release.get("status")
+    return {"metadata": release["metadata"]} if isinstance(status, dict) and status.get("stepSince") else None
+
+
+def measure(fleet: Fleet, releases: int, interval_s: float, intervals: int) -> Cost:
+    """Waits for two whole intervals to pass, then measures so many, then the peers' way against the same Prometheus."""
+    _until_instant(interval_s, 2)
+    began, at = time.monotonic(), time.time()
+    before, prometheus_before = processor_s(fleet.controller.pid), processor_s(fleet.prometheus.pid)
+    _until_instant(interval_s, intervals)
+    ended = time.monotonic()
+    used, prometheus_used = processor_s(fleet.controller.pid) - before, processor_s(fleet.prometheus.pid)
+    memory, peak = memory_mb(fleet.controller.pid)
+    asked = fleet.queries.between(at, at + intervals * interval_s)
+    ticks = [[query for query in asked if query.instant == instant] for instant in sorted({q.instant for q in asked})]
+    whole = [tick for tick in ticks if at <= tick[0].instant < at + (intervals - 1) * interval_s]
+    return Cost(
+        releases=releases,
+        interval_s=interval_s,
+        seconds=ended - began,
+        processor_s=used,
+        memory_mb=memory,
+        peak_mb=peak,
+        prometheus_s=prometheus_used - prometheus_before,
+        queries=[len(tick) for tick in whole],
+        megabytes=sum(query.answered for query in asked) / 1e6,
+        late_s=[max(query.ended for query in tick) - tick[0].instant for tick in whole],
+        calls=fleet.calls.between(began, ended),
+        peers=ask_for_each(fleet.url, names(releases, NAMESPACES), fleet.prometheus.pid),
+    )
+
+
+def _until_instant(interval_s: float, count: int) -> None:
+    """Sleeps until just before the `count`-th next multiple of the interval."""
+    now = time.time()
+    time.sleep((now // interval_s + count) * interval_s - now)
+
+
+def main(
+    releases: Annotated[str, typer.Option(help="how many releases, and at which interval in seconds")] = (
+        "100@10,1000@10,5000@30"
+    ),
+    intervals: Annotated[int, typer.Option(min=3, help="intervals to measure")] = 12,
+    output: Annotated[Path, typer.Option(help="folder of the report and the plot")] = OUTPUT,
+) -> None:
+    """Write the report."""
+    costs = []
+    for fleet_of in releases.split(","):
+        number, _, interval = fleet_of.partition("@")
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            in_progress(Path(folder), int(number), float(interval or 10)) as fleet,
+        ):
+            costs.append(measure(fleet, int(number), float(interval or 10), intervals))
+    text = page(f"python -m benchmarks.fleet --releases {releases} --intervals {intervals}", costs)
+    (output / "fleet.md").write_text(text)
+    plot(costs, output / "fleet.svg")
+    typer.echo(text)
+
+
+if __name__ == "__main__":
+    typer.run(main)
