@@ -39,14 +39,6 @@ SCRAPES_AN_INTERVAL = 1
 def policy(interval_s: float) -> dict[str, object]:
     """Three metrics, and a first step that is not left while anybody measures."""
     canary = {"steps": [5, 50], "minStepDuration": "4h", "maxStepDuration": "5h"}
-    custom = {
-        "name": "cache-misses",
-        "kind": "errorRate",
-        "query": {
-            "total": 'sum by (instance) (cache_lookups_total{namespace="{{ namespace }}", deployment="{{ workload }}"})',
-            "errors": 'sum by (instance) (cache_misses_total{namespace="{{ namespace }}", deployment="{{ workload }}"})',
-        },
-    }
     metrics = [{"kind": "errorRate"}, {"kind": "latency"}]
     return {
         "strategy": {"canary": canary},
@@ -114,11 +106,14 @@ def _release_all(cluster: Cluster, found: list[tuple[str, str]], patience: float
         for first in range(0, len(found), AT_ONCE):
             for namespace, name in found[first : first + AT_ONCE]:
                 cluster.patch(DEPLOYMENT, name, namespace, {"spec": {"template": template(name, "2")}})
-            soon = min(first + AT_ONCE, len(found))
-            wait_until(lambda soon=soon: len(judged.list()) >= soon, f"{soon} releases at their first step", patience)
-            typer.echo(f"{soon} in progress")
+            _wait_for(judged, min(first + AT_ONCE, len(found)), patience)
     finally:
         judged.stop()
+
+
+def _wait_for(judged: Informer, count: int, patience: float) -> None:
+    wait_until(lambda: len(judged.list()) >= count, f"{count} releases at their first step", patience)
+    typer.echo(f"{count} in progress")
 
 
 def _phase(release: dict[str, object]) -> dict[str, object] | None:

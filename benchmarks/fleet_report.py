@@ -13,7 +13,7 @@ import matplotlib as mpl
 from benchmarks.fleet_peers import Asked
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  # the backend is chosen first
+from matplotlib import pyplot as plt  # the backend is chosen first
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from analysis.proportion import Floats
 from delivery.backtest.recording import History, InvalidRecording, Recording
+from delivery.telemetry.history import history_of
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import MetricsSource
-from delivery.telemetry.ranges import history_of, samples_of, tables_over
+from delivery.telemetry.ranges import samples_of, tables_over
 from delivery.telemetry.samples import ArmIncrement, Sample
 from delivery.telemetry.tables import CANARY, Table
 from mesh_adapters.adapter import Series
@@ -27,7 +29,8 @@ def read_range(source: MetricsSource, series: Series, need: Need, end: float, hi
     """
     start = need.data_through
     first = start - math.floor(history_seconds / need.interval) * need.interval
-    course = list(tables_over(source, series, need, first, end))
+    found = tables_over(source, [replace(need, series=series)], first, end)
+    course = [(at, each[need.release]) for at, each in found]
     # One course for both parts: what the history showed last is what the judged part adds to.
     samples = samples_of(course)
     past = sum(sample.end < start + need.interval / 2 for sample in samples)
@@ -70,8 +73,8 @@ def _recording(need: Need, course: Course, samples: Sequence[Sample], past: int)
 
 def _by_instance(course: Course) -> tuple[Floats, Floats]:
     """Stable's requests and errors in every tick, (T, P) of P instances by name."""
-    found = history_of(course)
-    return (np.zeros((0, 0)), np.zeros((0, 0))) if found is None else (found.requests, found.errors)
+    found = history_of(course, course[0][0])
+    return found.requests, found.errors
 
 
 def _exposure(course: Course, samples: Sequence[Sample], past: Floats) -> float:

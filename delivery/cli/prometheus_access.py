@@ -11,14 +11,15 @@ from pydantic import Field, ValidationError
 
 from delivery.errors import InvalidSpec
 from delivery.resources.duration import Duration
-from delivery.resources.policy import Spec
 from delivery.resources.refusals import sentences
-from delivery.telemetry.access import MAX_BYTES, TIMEOUT_S, Access
+from delivery.resources.spec import Spec
+from delivery.telemetry.access import MAX_BYTES, MAX_SERIES, TIMEOUT_S, Access
 
 AccessFile = Annotated[
     Path | None,
     typer.Option(
-        "--prometheus-access", help="YAML: bearerTokenFile, basicAuth, tls, headers, proxy, timeout, maxBytes"
+        "--prometheus-access",
+        help="YAML: bearerTokenFile, basicAuth, tls, headers, proxy, timeout, maxBytes, maxSeries",
     ),
 ]
 
@@ -44,6 +45,7 @@ class AccessSpec(Spec):
     proxy: str = ""
     timeout: Duration = Field(default=TIMEOUT_S, gt=0)
     max_bytes: int = Field(default=MAX_BYTES, ge=1000)
+    max_series: int = Field(default=MAX_SERIES, ge=100)
 
 
 def access_of(url: str, path: Path | None) -> Access:
@@ -64,6 +66,7 @@ def access_of(url: str, path: Path | None) -> Access:
         proxy=spec.proxy,
         timeout_s=spec.timeout,
         max_bytes=spec.max_bytes,
+        max_series=spec.max_series,
     )
 
 

@@ -15,9 +15,10 @@ from delivery.decision.shifting import hold, shift
 from delivery.decision.snapshot import Look, Snapshot
 from delivery.decision.unwinding import continue_unwinding, unwind
 from delivery.errors import InvalidSpec
-from delivery.resources.policy import DeliveryPolicySpec, parse_policy
+from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Evidence, Phase, ReleaseStatus, RouteRecord, Stage
 
+SAME_LOOK_S = 1e-5  # instants are stored to the microsecond
 Handler = Callable[[Snapshot, ReleaseStatus, DeliveryPolicySpec, float], Decision]
 
 HANDLERS: dict[Phase, Handler] = {
@@ -46,10 +47,10 @@ def decide(snapshot: Snapshot, now: float) -> Decision:
         if decision:
             return decision
     try:
-        policy = parse_policy(release.spec.policy, f"Release {release.key}")
+        policy = release.spec.delivery_policy
     except InvalidSpec as problem:
         if before_roll_out(status):
-            return unwind(status, Phase.FAILED, "InvalidPolicy", str(problem), now)
+            return unwind(status, Phase.FAILED, "InvalidPolicy", f"Release {release.key}: {problem}", now)
         policy = DeliveryPolicySpec()  # what is left to do depends on no more than a drain time
     status = _at_a_known_step(status, policy)
     decision = HANDLERS[status.phase](snapshot, status, policy, now)
@@ -86,6 +87,8 @@ def _with_routes(status: ReleaseStatus, snapshot: Snapshot) -> ReleaseStatus:
 def _with_look(status: ReleaseStatus, look: Look | None) -> ReleaseStatus:
     if look is None:
         return status
+    if status.evidence is not None and abs(status.evidence.at - look.at) < SAME_LOOK_S:
+        return status  # recorded by an earlier pass
     evidence = Evidence(
         at=look.at,
         step=status.step,

@@ -11,13 +11,21 @@ from delivery.decision.snapshot import Look, Snapshot
 from delivery.decision.steps import replicas_for, same_weight
 from delivery.decision.traffic import steer
 from delivery.decision.unwinding import WAIT_S, unwind
+from delivery.decision.waking import (
+    ADVANCE,
+    RESYNC_S,
+    ROLL_BACK,
+    last_heard,
+    longest_step,
+    next_deadline,
+    shortest_step,
+)
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Evidence, Intent, Phase, ReleaseStatus, Stage
 
 BACK_ENDS_MISSING = "BackEndsMissing"
 CORRECTIONS_KEPT = 8
 LOSSES_ALLOWED = 2  # a node drain may take the only canary pod once or twice; a third time it is the version
-ROLL_BACK, ADVANCE = "RollBack", "Advance"
 
 
 def shift(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
@@ -52,7 +60,7 @@ def hold(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, 
         return _answer(intent, status, policy, now)
     desired = status.traffic.desired_weight
     if status.reason == CONTESTED and snapshot.canary.ready:  # rewriting it on and on is what was given up
-        return Decision(status, again_after=policy.analysis.interval)
+        return Decision(status, again_after=RESYNC_S)
     contest = route_contested(snapshot, status, now)
     if contest:
         return Decision(record(status, CONTESTED, contest, now), (Announce(CONTESTED, contest, True),), again_after=1.0)
@@ -60,7 +68,7 @@ def hold(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, 
     if carrying:
         return carrying
     held = verified(snapshot, status, policy, now) if desired else status  # traffic on the canary is always judged
-    return Decision(held, again_after=policy.analysis.interval)
+    return Decision(held, again_after=RESYNC_S)
 
 
 def rolled_back_on_evidence(look: Look | None, status: ReleaseStatus, now: float) -> Decision | None:
@@ -126,17 +134,15 @@ def _judge_step(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolic
     silent = _no_data(snapshot, status, policy, now)
     if silent:
         return silent
-    canary, elapsed = policy.strategy.canary, now - (status.step_since or now)
-    step = canary.steps[status.step]
-    shortest = canary.min_step_duration if step.min_duration is None else step.min_duration
-    if snapshot.look and snapshot.look.verdict == ADVANCE and elapsed >= shortest:
+    step, elapsed = policy.strategy.canary.steps[status.step], now - (status.step_since or now)
+    if snapshot.look and snapshot.look.verdict == ADVANCE and elapsed >= shortest_step(status, policy):
         if step.gate == "approval":
             message = f"step {status.step + 1} ({step.weight:g} %) is healthy; waiting for approval"
             return _pause(_remember(status), "AwaitingApproval", message, now)
         return leave_step(_remember(status), policy, snapshot.look.reason, now)
-    if elapsed > max(canary.max_step_duration, shortest):
+    if elapsed > longest_step(status, policy):
         return _inconclusive(snapshot, status, policy, now)
-    return Decision(status, again_after=min(1.0, policy.analysis.interval))
+    return Decision(status, again_after=next_deadline(status, policy, now))
 
 
 def leave_step(status: ReleaseStatus, policy: DeliveryPolicySpec, reason: str, now: float) -> Decision:
@@ -170,12 +176,11 @@ def _answer(intent: Intent, status: ReleaseStatus, policy: DeliveryPolicySpec, n
 
 
 def _no_data(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision | None:
-    analysis = status.analysis
-    known = [since for since in (analysis.last_data_at, analysis.started_at, status.step_since) if since is not None]
-    since = max(known, default=status.stage_since or now)
+    heard = last_heard(status)
+    since = heard if heard is not None else status.stage_since or now
     if now - since <= policy.analysis.no_data.deadline:
         return None
-    cause = snapshot.route.problem or analysis.problem or "no request reached the canary"
+    cause = snapshot.route.problem or status.analysis.problem or "no request reached the canary"
     message = f"no data on the canary for {now - since:.0f} s: {cause}"
     if policy.analysis.no_data.action == "pause":
         return _pause(status, "NoData", message, now)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from delivery.resources.policy import DeliveryPolicySpec, ErrorRateMetric, ToleranceSpec
+from delivery.resources.metrics import ToleranceSpec
+from delivery.resources.policy import DeliveryPolicySpec
 
 FULL = 100.0
 _SAME_WEIGHT = 5e-5  # percent; half of the finest weight a policy may name, so that it never passes for 0
@@ -29,7 +30,7 @@ def advance_tolerances(policy: DeliveryPolicySpec) -> tuple[ToleranceSpec, ...]:
     `tolerance x 100 / next weight` does there what the tolerance itself does at full traffic: the bound on harm is the
     same at every step, and a small step need not wait for evidence that only a large one can give.
     """
-    tolerance = error_rate(policy).tolerance
+    tolerance = policy.analysis.mesh_errors.tolerance
     exposed = (*policy.weights[1:], FULL)
     return tuple(
         ToleranceSpec.model_construct(
@@ -37,8 +38,3 @@ def advance_tolerances(policy: DeliveryPolicySpec) -> tuple[ToleranceSpec, ...]:
         )
         for weight in exposed
     )
-
-
-def error_rate(policy: DeliveryPolicySpec) -> ErrorRateMetric:
-    """The policy's metric of kind errorRate; the models admit exactly one."""
-    return next(metric for metric in policy.analysis.metrics if isinstance(metric, ErrorRateMetric))

@@ -19,13 +19,14 @@ from delivery.decision.snapshot import (
     is_pending,
 )
 from delivery.reconcile.configuration import configuration_of
+from delivery.reconcile.parsed import Releases
 from delivery.reconcile.recorded import recorded_policy
 from delivery.reconcile.routes import RouteObjects, Routes
 from delivery.reconcile.subsets import in_place, lost, some_left, subset_rule
 from delivery.resources.annotations import DEPLOYMENT as DEPLOYMENT_LABEL
 from delivery.resources.annotations import POD_TEMPLATE_HASH, POLICY
 from delivery.resources.annotations import RELEASE as RELEASE_ANNOTATION
-from delivery.resources.release import Release, release_from_object
+from delivery.resources.release import Release
 from delivery.workload.canary import canary_selector, is_ours
 from delivery.workload.revision import owned_by, pod_labels, stable_set, workload_from
 
@@ -56,14 +57,14 @@ class Gathered:
         return tuple(f"{obj['kind']} {obj['metadata']['name']}" for obj in beside if is_ours(obj, self.name))
 
 
-def releases_of(reader: Reader, namespace: str, deployment: str) -> list[Release]:
+def releases_of(reader: Reader, parsed: Releases, namespace: str, deployment: str) -> list[Release]:
     """A Deployment's Releases, oldest first. Raises pydantic's ValidationError for a damaged one."""
     # Chosen before they are read: a record that cannot be read concerns its own Deployment alone.
     listed = reader.list(RELEASE, namespace, labels={DEPLOYMENT_LABEL: deployment})
     own = [obj for obj in listed if obj["spec"].get("deployment") == deployment]
     # Creation times are whole seconds; attempts of one second keep their order by number.
     own.sort(key=lambda obj: (obj["metadata"]["creationTimestamp"], obj["spec"].get("attempt", 1)))
-    return [release_from_object(obj) for obj in own]
+    return [parsed.of(obj) for obj in own]
 
 
 def replica_sets_of(reader: Reader, deployment: Object) -> list[Object]:
@@ -80,9 +81,10 @@ class Gatherer:
     from the API server, for every pass, would grow with the cluster. What is found is then read from `reader`.
     """
 
-    def __init__(self, reader: Reader, routes: Routes, wide: Reader | None = None) -> None:
+    def __init__(self, reader: Reader, routes: Routes, parsed: Releases, wide: Reader | None = None) -> None:
         self._reader = reader
         self._routes = routes
+        self._parsed = parsed
         self._wide = wide or reader
 
     def gather(self, namespace: str, name: str) -> Gathered:
@@ -90,7 +92,7 @@ class Gatherer:
         deployment = self._reader.find(DEPLOYMENT, name, namespace)
         if deployment is not None and deployment["metadata"].get("deletionTimestamp"):
             deployment = None
-        releases = releases_of(self._reader, namespace, name)
+        releases = releases_of(self._reader, self._parsed, namespace, name)
         # The oldest that is active: one that came later has begun nothing.
         unfinished = tuple(release for release in releases if release.active)
         active, superfluous = next(iter(unfinished), None), unfinished[1:]

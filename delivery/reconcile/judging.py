@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,12 @@ from analysis.judge import Judge, Judgement, ReleaseSettings, ReleaseTick, Toler
 from analysis.observation import LatencyCounts, TickCounts
 from analysis.trace import followed
 from delivery.decision.snapshot import Look
-from delivery.decision.steps import advance_tolerances, error_rate
-from delivery.resources.policy import DeliveryPolicySpec, LatencyMetric, ToleranceSpec
+from delivery.decision.steps import advance_tolerances
+from delivery.reconcile.recorded import recorded_policy
+from delivery.resources.metrics import LatencyMetric, ToleranceSpec
+from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import AnalysisRecord, EvidencePoint, Release, ReleaseStatus
-from delivery.telemetry.ranges import HISTORY_TICK_S
+from delivery.telemetry.history import HISTORY_TICK_S
 from delivery.telemetry.samples import Reading, Sample, StableHistory, counted_before
 
 LEAST_SLOWING = 0.1  # no canary can be shown not to be slower at all
@@ -32,7 +36,7 @@ def judge_settings(policy: DeliveryPolicySpec, dispersion: float | None = None) 
     return ReleaseSettings(
         wrong_rollback=risk.wrong_rollback,
         wrong_advance=risk.wrong_advance,
-        error_tolerance=_tolerance(error_rate(policy).tolerance),
+        error_tolerance=_tolerance(policy.analysis.mesh_errors.tolerance),
         advance_tolerances=tuple(_tolerance(tolerance) for tolerance in advance_tolerances(policy)),
         judge_latency=latency is not None,
         latency_tolerance=Tolerance(relative=relative),
@@ -43,43 +47,138 @@ def judge_settings(policy: DeliveryPolicySpec, dispersion: float | None = None) 
     )
 
 
-def look_again(
-    release: Release, reading: Reading | None, policy: DeliveryPolicySpec, now: float
-) -> tuple[AnalysisRecord, Look | None]:
-    """The record with everything new in it counted once, and the judgement of all of it.
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is judged: a Release at its step, its newest analysis, and what was read for it since."""
 
-    Samples up to the record's `data_through` were counted before and are passed over. A sample that cannot be true
-    (more errors than requests) is left out and said; a state of another version is begun anew and said.
+    release: Release
+    record: AnalysisRecord
+    reading: Reading
+
+    @property
+    def fresh(self) -> list[Sample]:
+        """The samples that the record has not counted."""
+        through = self.through
+        return [sample for sample in self.reading.samples if not counted_before(sample, through)]
+
+    @property
+    def through(self) -> float:
+        return self.record.data_through or self.record.started_at or 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """The record with everything new in it counted once, and the judgement at `step`, where there was anything new."""
+
+    record: AnalysisRecord
+    look: Look | None
+    step: int
+
+
+def analyse(cases: Sequence[Case], now: float) -> list[Analysed]:
+    """All cases at once. Samples up to a record's `data_through` were counted before and are passed over. One that
+    cannot be true (more errors than requests) is left out and said; a state of another version is begun anew and said.
     """
-    record = release.status.analysis
-    started_at = record.started_at
-    if started_at is None or reading is None:
-        return record, None
-    through = record.data_through or started_at
-    fresh = [sample for sample in reading.samples if not counted_before(sample, through)]
-    record = _with_dispersion(record, reading.history, policy)
-    judge, problem = _resume(judge_settings(policy, record.dispersion), record)
-    if not record.state and reading.history is not None and reading.history.requests.size:
-        _learn_stable(judge, reading.history, started_at)
-    for sample in fresh:
+    works = [_Work.begin(case) for case in cases]
+    judged = [work for work in works if work.to_judge]
+    if judged:
+        _judge(judged, now)
+    return [work.done() for work in works]
+
+
+@dataclass(slots=True)
+class _Work:
+    """One case on its way."""
+
+    case: Case
+    policy: DeliveryPolicySpec
+    record: AnalysisRecord
+    fresh: list[Sample]
+    problem: str | None = None
+    look: Look | None = None
+
+    @classmethod
+    def begin(cls, case: Case) -> _Work:
+        policy = recorded_policy(case.release)
+        return cls(case, policy, _with_dispersion(case.record, case.reading.history, policy), case.fresh)
+
+    @property
+    def learns(self) -> bool:
+        """Whether what stable was like is still to be learned from its history."""
+        history = self.case.reading.history
+        return not self.record.state and history is not None and bool(history.requests.size)
+
+    @property
+    def to_judge(self) -> bool:
+        return bool(self.fresh) or self.learns
+
+    def settings(self) -> ReleaseSettings:
+        return judge_settings(self.policy, self.record.dispersion)
+
+    def tick(self, number: int) -> ReleaseTick | None:
+        if number >= len(self.fresh):
+            return None
+        return _tick(self.fresh[number], self.record.started_at or 0.0, self.case.release.status)
+
+    def judged(self, judgement: Judgement, state: dict[str, Any], now: float) -> None:
+        changes: dict[str, Any] = {"state": state}
+        if self.fresh:
+            quality = tuple(f"{finding.code}: {finding.message}" for finding in judgement.quality)
+            changes |= {"course": _course(self.record, judgement, self.fresh), "quality": quality}
+            self.look = _look(judgement, self.policy, now)
+        self.record = self.record.model_copy(update=changes)
+
+    def done(self) -> Analysed:
+        reading, heard = self.case.reading, [sample.end for sample in self.fresh if sample.canary.requests > 0]
+        updated = self.record.model_copy(
+            update={
+                "data_through": max(self.case.through, reading.data_through),
+                "last_data_at": heard[-1] if heard else self.record.last_data_at,
+                "problem": reading.problem or self.problem,
+                "queries": reading.queries,
+            }
+        )
+        return Analysed(updated, self.look, self.case.release.status.step)
+
+
+def _judge(works: Sequence[_Work], now: float) -> None:
+    judge = _resumed(works)
+    for row, work in enumerate(works):
+        history = work.case.reading.history
+        if work.learns and history is not None:
+            _learn_stable(judge, row, history, work.record.started_at or 0.0)
+    for number in range(max(len(work.fresh) for work in works)):
+        _observe(judge, works, [work.tick(number) for work in works])
+    judgements = judge.judge([work.case.release.status.step for work in works])
+    for work, judgement, state in zip(works, judgements, judge.states(), strict=True):
+        work.judged(judgement, state, now)
+
+
+def _resumed(works: Sequence[_Work]) -> Judge:
+    settings = [work.settings() for work in works]
+    states = [work.record.state or _nothing_yet(one) for work, one in zip(works, settings, strict=True)]
+    while True:
         try:
-            judge.observe([_tick(sample, started_at, release.status)])
+            return Judge.resume(settings, states)
+        except InvalidState as problem:
+            told = f"{problem.field} {problem.problem}"
+            works[problem.index].problem = f"the evidence so far could not be read and is begun anew: {told}"
+            states[problem.index] = _nothing_yet(settings[problem.index])
+
+
+def _nothing_yet(settings: ReleaseSettings) -> dict[str, Any]:
+    return Judge.start([settings]).states()[0]
+
+
+def _observe(judge: Judge, works: Sequence[_Work], ticks: list[ReleaseTick | None]) -> None:
+    while any(tick is not None for tick in ticks):
+        try:
+            judge.observe(ticks)
         except InvalidObservation as mistake:
-            problem = f"a sample was left out: {mistake}"
-    heard = [sample.end for sample in fresh if sample.canary.requests > 0]
-    judgement = judge.judge([release.status.step])[0]
-    updated = record.model_copy(
-        update={
-            "data_through": max(through, reading.data_through),
-            "last_data_at": heard[-1] if heard else record.last_data_at,
-            "state": judge.states()[0],
-            "problem": reading.problem or problem,
-            "queries": reading.queries,
-            "course": _course(record, judgement, fresh),
-            "quality": tuple(f"{finding.code}: {finding.message}" for finding in judgement.quality),
-        }
-    )
-    return updated, _look(judgement, policy, now) if fresh else None
+            works[mistake.index].problem = f"a sample was left out: {mistake.field} {mistake.problem}"
+            ticks[mistake.index] = None
+        else:
+            return
 
 
 def _with_dispersion(
@@ -97,31 +196,22 @@ def _with_dispersion(
     return record.model_copy(update={"dispersion": learned.phi, "dispersion_note": learned.note})
 
 
-def _learn_stable(judge: Judge, history: StableHistory, started_at: float) -> None:
+def _learn_stable(judge: Judge, row: int, history: StableHistory, started_at: float) -> None:
     """What stable was like before the release; an impossible history teaches nothing."""
     requests, errors = history.requests.sum(axis=1), history.errors.sum(axis=1)
-    tick = TickCounts.of_stable(0, history.t - started_at, requests, errors)
+    tick = TickCounts.of_stable(row, history.t - started_at, requests, errors)
     with suppress(InvalidObservation):
-        judge.learn_stable(tick, _latencies(history, requests.size))
+        judge.learn_stable(tick, _latencies(row, history, requests.size))
 
 
-def _latencies(history: StableHistory, ticks: int) -> list[LatencyCounts]:
+def _latencies(row: int, history: StableHistory, ticks: int) -> list[LatencyCounts]:
     """The latencies of the history, put into its last tick."""
     if not history.latency:
         return []
     bounds = tuple(bound for bound, _ in history.latency)
     stable = np.zeros((1, ticks, len(bounds)))
     stable[0, -1] = [count for _, count in history.latency]
-    return [LatencyCounts(bounds, np.array([0]), stable, np.zeros_like(stable))]
-
-
-def _resume(settings: ReleaseSettings, record: AnalysisRecord) -> tuple[Judge, str | None]:
-    if not record.state:
-        return Judge.start([settings]), None
-    try:
-        return Judge.resume([settings], [record.state]), None
-    except InvalidState as problem:
-        return Judge.start([settings]), f"the evidence so far could not be read and is begun anew: {problem}"
+    return [LatencyCounts(bounds, np.array([row]), stable, np.zeros_like(stable))]
 
 
 def _tick(sample: Sample, started_at: float, status: ReleaseStatus) -> ReleaseTick:
@@ -152,8 +242,6 @@ def _commanded_share(sample: Sample, status: ReleaseStatus) -> float | None:
 
 
 def _course(record: AnalysisRecord, judgement: Judgement, fresh: list[Sample]) -> tuple[EvidencePoint, ...]:
-    if not fresh:
-        return record.course
     back, on = _finite(judgement.log_evidence_rollback), _finite(judgement.log_evidence_advance)
     point = EvidencePoint(at=fresh[-1].end, rollback=back, advance=on)
     return followed(record.course, point, lambda earlier: earlier.at)
@@ -187,7 +275,7 @@ def _told(judgement: Judgement, policy: DeliveryPolicySpec) -> dict[str, Any]:
 
 
 def _latency(policy: DeliveryPolicySpec) -> LatencyMetric | None:
-    return next((metric for metric in policy.analysis.metrics if isinstance(metric, LatencyMetric)), None)
+    return policy.analysis.mesh_latency
 
 
 def _finite(log_evidence: float) -> float:

@@ -1,31 +1,31 @@
-"""One look at Prometheus for all active releases at each instant; the passes take what is theirs."""
+"""One look at Prometheus for all active releases at each instant, judged together; the passes take what is theirs."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
 from delivery.clock import Clock
-from delivery.errors import HeadgateError
-from delivery.reconcile.recorded import recorded_policy
-from delivery.resources.policy import LatencyMetric
-from delivery.resources.release import Phase, Release, Stage
+from delivery.decision.snapshot import Look
+from delivery.reconcile.checkpoints import Checkpoints, Waiting
+from delivery.reconcile.judging import analyse
+from delivery.reconcile.watched_release import WatchedRelease, first_need, is_judged
+from delivery.resources.release import AnalysisRecord, Release
 from delivery.telemetry.collector import Collector
-from delivery.telemetry.needs import Need
-from delivery.telemetry.samples import Reading, StableHistory, counted_before
-from mesh_adapters.meshes import series_of
+from delivery.telemetry.samples import Reading, StableHistory
 
 log = structlog.get_logger()
 LOOK_EVERY_S = 0.2
 HISTORY_AGAIN_S = 60.0
-HISTORIES_A_LOOK = 4  # each is a query of an hour: many releases that begin together must not wait for all of them
+HISTORIES_A_LOOK = 100  # each is an hour of data: many releases that begin together must not wait for all of them
 
 
 class Observation:
-    """A thread that collects for every judged Release and wakes its pass. With nothing to judge it sleeps."""
+    """A thread that collects and judges for every judged Release, and wakes the passes that have something to do: those
+    a look may move, and those whose record it is the turn of. With nothing to judge it sleeps.
+    """
 
     def __init__(
         self,
@@ -40,11 +40,8 @@ class Observation:
         self._active = active
         self._wake = wake
         self._settle_s = settle_s
-        self._posts: dict[str, Reading] = {}
-        self._asked: dict[str, float] = {}
-        self._histories: dict[str, StableHistory] = {}
-        self._history_due: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self._watched: dict[str, WatchedRelease] = {}
+        self._checkpoints = Checkpoints()
         self._stirred = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observation", daemon=True)
@@ -61,16 +58,11 @@ class Observation:
         """A Release changed: there may be something to judge now."""
         self._stirred.set()
 
-    def reading(self, release: Release) -> Reading | None:
-        """Everything collected for the Release that its record has not counted yet."""
-        through = release.status.analysis.data_through or 0.0
-        with self._lock:
-            reading = self._posts.get(release.key)
-            if reading is None:
-                return None
-            kept = replace(reading, samples=tuple(s for s in reading.samples if not counted_before(s, through)))
-            self._posts[release.key] = kept
-            return kept
+    def known(self, release: Release) -> tuple[AnalysisRecord, Look | None] | None:
+        """The newest analysis of the Release, and the newest look where it may still be acted on; None where its own
+        record is the newest. Safe to call from any thread."""
+        watched = self._watched.get(release.key)
+        return watched.knows_of(release, self._clock.now()) if watched else None
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -86,93 +78,60 @@ class Observation:
                 self._stirred.clear()
 
     def look(self) -> bool:
-        """Collects what is due for every judged Release, and wakes their passes; False where nothing is judged."""
-        judged = {release.key: release for release in self._active() if is_judged(release)}
-        self._forget_others(judged)
-        if judged:
-            self._collect(judged)
-        return bool(judged)
-
-    def _collect(self, judged: dict[str, Release]) -> None:
+        """Collects and judges what is due for every judged Release, and wakes passes; False where nothing is judged."""
+        self._follow([release for release in self._active() if is_judged(release)])
+        if not self._watched:
+            return False
         now = self._clock.now()
-        due = [need for release in judged.values() if (need := self._need(release, now)) is not None]
-        if not due:
-            return
-        lacking = [release for need in due if self._lacks_history(release := judged[need.release], now)]
-        for release in lacking[:HISTORIES_A_LOOK]:
-            self._ask_history(release, now)
-        for key, reading in self._collector.collect(due, now).items():
-            self._post(key, reading)
-            self._wake(judged[key])
+        watched = self._watched.values()
+        needs = [need for each in watched if (need := each.due(now, self._settle_s)) is not None]
+        if needs:
+            self._learn([each for need in needs if (each := self._watched[need.release]).lacks_history(now)], now)
+            for readings in self._collector.collect(needs, now):
+                self._judge(readings)
+        return True
 
-    def _lacks_history(self, release: Release, now: float) -> bool:
-        return release.status.analysis.dispersion is None and now >= self._history_due.get(release.key, 0.0)
+    def _follow(self, judged: Iterable[Release]) -> None:
+        gone = set(self._watched)
+        for release in judged:
+            watched = self._watched.get(release.key)
+            if watched is None or watched.release.uid != release.uid:
+                self._watched[release.key] = WatchedRelease.of(release)
+            elif watched.release is not release:
+                watched.follow(release)
+            gone.discard(release.key)
+        for key in gone:
+            del self._watched[key]
 
-    def _ask_history(self, release: Release, now: float) -> None:
+    def _learn(self, lacking: list[WatchedRelease], now: float) -> None:
         """Once for each release whose noise is not known; after a failure again a while later."""
-        key = release.key
-        self._history_due[key] = now + HISTORY_AGAIN_S
-        try:
-            self._histories[key] = self._collector.history(first_need(release))
-        except HeadgateError as problem:
-            log.warning("no history of stable yet", release=key, problem=str(problem))
+        asked = lacking[:HISTORIES_A_LOOK]
+        for watched in asked:
+            watched.history_due = now + HISTORY_AGAIN_S
+        found = self._collector.histories([first_need(watched.release) for watched in asked])
+        for watched in asked:
+            history = found[watched.release.key]
+            if isinstance(history, StableHistory):
+                watched.history = history
+            else:
+                log.warning("no history of stable yet", release=watched.release.key, problem=str(history))
 
-    def _need(self, release: Release, now: float) -> Need | None:
-        """The Release's need where an instant has come that was not asked for yet."""
-        need = need_of(release)
-        with self._lock:
-            posted = self._posts.get(release.key)
-            if posted is not None and posted.data_through > need.data_through:
-                need = replace(need, data_through=posted.data_through)
-            newest = (now - self._settle_s) // need.interval * need.interval
-            if newest <= max(need.data_through, self._asked.get(release.key, 0.0)):
-                return None
-            self._asked[release.key] = newest
-        return need
-
-    def _post(self, key: str, reading: Reading) -> None:
-        with self._lock:
-            earlier = self._posts.get(key)
-            samples = (*earlier.samples, *reading.samples) if earlier else reading.samples
-            self._posts[key] = replace(reading, samples=samples, history=self._histories.get(key))
-        if reading.problem and (earlier is None or earlier.problem != reading.problem):
-            log.warning("no data", release=key, problem=reading.problem)
-
-    def _forget_others(self, judged: dict[str, Release]) -> None:
-        with self._lock:
-            for key in set(self._posts) - set(judged):
-                del self._posts[key]
-            for kept in (self._asked, self._histories, self._history_due):
-                for key in set(kept) - set(judged):
-                    del kept[key]
+    def _judge(self, readings: Mapping[str, Reading]) -> None:
+        """Judges the releases of one answer, and wakes those that have something to do by it."""
+        found = [(self._watched[key], reading) for key, reading in readings.items()]
+        for watched, reading in found:
+            if reading.problem and watched.record.problem != reading.problem:
+                log.warning("no data", release=watched.release.key, problem=reading.problem)
+        now = self._clock.now()
+        analysed = analyse([watched.case(reading) for watched, reading in found], now)
+        for (watched, _), known in zip(found, analysed, strict=True):
+            watched.analysed = known
+        moving = {watched.release.key for watched, _ in found if watched.would_move(now)}
+        waiting = [_waiting(watched) for watched, _ in found if watched.release.key not in moving]
+        for key in (*moving, *self._checkpoints.chosen(waiting, now)):
+            self._wake(self._watched[key].release)
 
 
-def is_judged(release: Release) -> bool:
-    """Whether telemetry of this Release can still change anything."""
-    status = release.status
-    if status.analysis.started_at is None:
-        return False
-    if status.phase is Phase.PROMOTING:
-        return status.stage is Stage.SHIFT_ALL
-    return status.phase in {Phase.SHIFTING, Phase.PAUSED}
-
-
-def first_need(release: Release) -> Need:
-    """What it needed to know when it began to be judged."""
-    return replace(need_of(release), data_through=release.status.analysis.started_at or 0.0)
-
-
-def need_of(release: Release) -> Need:
-    """What a judged Release needs to know, by its own policy."""
-    policy = recorded_policy(release)
-    analysis = release.status.analysis
-    return Need(
-        release=release.key,
-        namespace=release.namespace,
-        stable_workload=release.spec.deployment,
-        canary_workload=release.canary_name,
-        interval=policy.analysis.interval,
-        data_through=analysis.data_through or analysis.started_at or 0.0,
-        latency=any(isinstance(metric, LatencyMetric) for metric in policy.analysis.metrics),
-        series=series_of(policy.mesh.metrics, release.status.mesh),
-    )
+def _waiting(watched: WatchedRelease) -> Waiting:
+    recorded = watched.release.status.analysis.data_through or 0.0
+    return Waiting(watched.release.key, watched.has_news, recorded)

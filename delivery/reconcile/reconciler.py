@@ -11,12 +11,9 @@ from delivery.decision.planner import decide
 from delivery.decision.snapshot import Look
 from delivery.reconcile.apply import Applier, Target
 from delivery.reconcile.gather import Gathered, Gatherer
-from delivery.reconcile.judging import look_again
-from delivery.reconcile.recorded import recorded_policy
 from delivery.reconcile.records import Records
 from delivery.reconcile.term import Term
-from delivery.resources.release import Release, ReleaseStatus
-from delivery.telemetry.samples import Reading
+from delivery.resources.release import AnalysisRecord, Release, ReleaseStatus
 
 Judged = tuple[Release | None, Look | None]
 
@@ -45,14 +42,14 @@ class Reconciler:
         records: Records,
         applier: Applier,
         clock: Clock,
-        reading: Callable[[Release], Reading | None],
+        known: Callable[[Release], tuple[AnalysisRecord, Look | None] | None],
     ) -> None:
         self._memory = memory
         self._live = live
         self._records = records
         self._applier = applier
         self._clock = clock
-        self._reading = reading
+        self._known = known
 
     def reconcile(self, namespace: str, name: str, term: Term) -> Outcome:
         """One pass. Raises Deposed where `term` is over before it ended."""
@@ -78,10 +75,10 @@ class Reconciler:
 
     def _judge(self, release: Release | None) -> Judged:
         """The Release with its newest analysis, and the look at it."""
-        if release is None:
-            return None, None
-        policy = recorded_policy(release)
-        analysis, look = look_again(release, self._reading(release), policy, self._clock.now())
+        known = self._known(release) if release is not None else None
+        if release is None or known is None:
+            return release, None
+        analysis, look = known
         status = release.status.model_copy(update={"analysis": analysis})
         return release.model_copy(update={"status": status}), look
 

@@ -18,6 +18,7 @@ from delivery.reconcile.events import Events
 from delivery.reconcile.gather import Gatherer
 from delivery.reconcile.leadership import Leadership, SoleLeadership, Timing, new_identity, prompt
 from delivery.reconcile.observation import Observation
+from delivery.reconcile.parsed import Releases
 from delivery.reconcile.policies import PolicyChecker
 from delivery.reconcile.queue import WorkQueue
 from delivery.reconcile.reconciler import Outcome, Reconciler
@@ -47,11 +48,13 @@ class Controller:
         self._stopped = False
         self._policies_due = threading.Event()
         events, routes, records = Events(cluster, clock), Routes(cluster, meshes), Records(cluster, clock)
+        parsed = Releases()
         self._observation = Observation(collector, clock, self._own_releases, self._wake, settings.settle_s)
         self._watching = Watching(
             cluster,
             settings.namespace,
             route_kinds(meshes),
+            parsed,
             wake=self._queue.add,
             wake_refused=self._wake_refused,
             on_release=self._observation.stir,
@@ -59,12 +62,12 @@ class Controller:
         )
         self._policies = PolicyChecker(cluster, events, clock)
         self._reconciler = Reconciler(
-            Gatherer(self._watching.memory, routes),
-            Gatherer(Live(cluster), routes, self._watching.memory),
+            Gatherer(self._watching.memory, routes, parsed),
+            Gatherer(Live(cluster), routes, parsed, self._watching.memory),
             records,
             Applier(cluster, routes, records, events),
             clock,
-            self._observation.reading,
+            self._observation.known,
         )
         cluster.tell(self._watching.memory.wrote)
         self._workers = [

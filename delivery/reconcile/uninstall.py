@@ -13,6 +13,7 @@ from delivery.cluster.reader import Live
 from delivery.decision.snapshot import is_pending
 from delivery.errors import Conflict, NotFound
 from delivery.reconcile.gather import releases_of, replica_sets_of
+from delivery.reconcile.parsed import Releases
 from delivery.resources.annotations import LEFT_PAUSED, MANAGED_BY, MANAGER, POLICY
 from delivery.resources.release import Phase, Release
 from delivery.workload.adoption import paused_by_us
@@ -94,7 +95,7 @@ def look(cluster: Cluster, deployment: Object, wish: Wish) -> Verdict:
 
 def active_release(cluster: Cluster, namespace: str, name: str) -> Release | None:
     """The Release of this Deployment that has not ended."""
-    return next((each for each in releases_of(Live(cluster), namespace, name) if each.active), None)
+    return next((each for each in releases_of(Live(cluster), Releases(), namespace, name) if each.active), None)
 
 
 def ask_to_end(cluster: Cluster, release: Release) -> None:

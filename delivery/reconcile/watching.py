@@ -21,14 +21,14 @@ from delivery.cluster.kinds import (
 )
 from delivery.cluster.reader import Memory
 from delivery.reconcile import triggers
+from delivery.reconcile.parsed import Releases
 from delivery.resources.annotations import CANARY, TRACK
-from delivery.resources.release import Phase, Release, release_from_object
+from delivery.resources.release import Release
 from delivery.workload.adoption import slim
 from delivery.workload.revision import slim_replica_set
 
 Name = tuple[str | None, str]
 SYNC_TIMEOUT_S = 60.0
-_FINAL = {phase.value for phase in Phase if phase.final}
 
 
 class Watching:
@@ -43,6 +43,7 @@ class Watching:
         cluster: Cluster,
         namespace: str | None,
         route_kinds: Iterable[Kind],
+        parsed: Releases,
         *,
         wake: Callable[[triggers.Key], None],
         wake_refused: Callable[[], None],
@@ -56,6 +57,8 @@ class Watching:
         self._on_release_changed = on_release
         self._on_policy_changed = on_policy
         self._route_kinds = tuple(route_kinds)
+        self._parsed = parsed
+        self._active: dict[Name, Release] = {}
         heard: dict[Kind, OnChange] = {
             DEPLOYMENT: self._on_deployment,
             RELEASE: self._on_release,
@@ -98,8 +101,7 @@ class Watching:
 
     def active_releases(self) -> list[Release]:
         """The Releases that have not ended, as last heard of."""
-        active = [obj for obj in self._informers[RELEASE].list() if not _has_ended(obj)]
-        return [release for obj in active if (release := _readable(obj)) is not None]
+        return list(self._active.copy().values())  # copied at once: the informer's thread goes on
 
     def policies(self) -> Iterable[tuple[Kind, Object]]:
         """Every policy there is."""
@@ -132,10 +134,22 @@ class Watching:
         key = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
         return any(triggers.from_release(release) == key for release in self._informers[RELEASE].list(key[0]))
 
-    def _on_release(self, _name: Name, release: Object | None) -> None:
+    def _on_release(self, name: Name, release: Object | None) -> None:
+        read = self._readable(release) if release is not None else None
+        former = self._active.pop(name, None)
+        if read is not None and read.active:
+            self._active[name] = read
+        elif former is not None and release is None:
+            self._parsed.forget(former.uid)
         self._on_release_changed()
         if release is not None:
             self._wake(triggers.from_release(release))
+
+    def _readable(self, obj: Object) -> Release | None:
+        try:
+            return self._parsed.of(obj)
+        except ValidationError:
+            return None  # its own pass says so
 
     def _on_service(self, name: Name, service: Object | None) -> None:
         self._wake_refused()
@@ -171,17 +185,6 @@ class Watching:
                 self._wake(key)
 
         return changed
-
-
-def _readable(obj: Object) -> Release | None:
-    try:
-        return release_from_object(obj)
-    except ValidationError:
-        return None  # its own pass says so
-
-
-def _has_ended(obj: Object) -> bool:
-    return (obj.get("status") or {}).get("phase") in _FINAL
 
 
 def _name_and_labels(obj: Object) -> Object:

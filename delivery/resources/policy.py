@@ -6,22 +6,13 @@ import re
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from delivery.errors import InvalidSpec
 from delivery.resources.duration import Duration
+from delivery.resources.metrics import ErrorRateMetric, LatencyMetric, Metric, judgeable
 from delivery.resources.refusals import sentences
-
-QUANTILES = (0.5, 0.95, 0.99)
-
-
-class Spec(BaseModel):
-    """Camel case outside, snake case inside; an unknown field is an error, never ignored."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, allow_inf_nan=False
-    )
+from delivery.resources.spec import Spec
 
 
 class VirtualServiceSelector(Spec):
@@ -223,52 +214,6 @@ class Risk(Spec):
     wrong_advance: float = Field(default=0.05, gt=0, le=0.5, description="chance, a step, to advance a harmful one")
 
 
-class ToleranceSpec(Spec):
-    """What is still harmless: canary <= (1 + relative) x stable + absolute."""
-
-    absolute: float = Field(default=0.002, ge=0, lt=1)
-    relative: float = Field(default=0.25, ge=0)
-
-
-class LatencyTolerance(Spec):
-    relative: float = Field(default=0.2, ge=0)
-
-
-class ErrorRateMetric(Spec):
-    name: str = "errors"
-    kind: Literal["errorRate"] = "errorRate"
-    tolerance: ToleranceSpec = ToleranceSpec()
-
-
-def _told(quantiles: tuple[float, ...]) -> tuple[float, ...]:
-    unknown = [f"{quantile:g}" for quantile in quantiles if quantile not in QUANTILES]
-    if unknown:
-        known = ", ".join(f"{quantile:g}" for quantile in QUANTILES)
-        raise ValueError(f"no such quantile: {', '.join(unknown)}; choose from {known}")
-    return quantiles
-
-
-class LatencyMetric(Spec):
-    """The whole distribution is judged, whichever quantiles are told."""
-
-    name: str = "latency"
-    kind: Literal["latency"] = "latency"
-    quantiles: Annotated[tuple[float, ...], AfterValidator(_told)] = Field(
-        default=QUANTILES, description="which of 0.5, 0.95 and 0.99 the evidence tells of both arms"
-    )
-    tolerance: LatencyTolerance = LatencyTolerance()
-
-
-Metric = Annotated[ErrorRateMetric | LatencyMetric, Field(discriminator="kind")]
-
-
-def _one_error_rate(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
-    kinds = [metric.kind for metric in metrics]
-    if kinds.count("errorRate") != 1 or kinds.count("latency") > 1:
-        raise ValueError("name exactly one metric of kind errorRate and at most one of kind latency")
-    return metrics
-
-
 class NoData(Spec):
     deadline: Duration = Field(default=300.0, gt=0, description="without data for so long: action")
     action: Literal["rollback", "pause"] = "rollback"
@@ -278,7 +223,7 @@ class Analysis(Spec):
     interval: Duration = Field(default=10.0, gt=0, description="between looks at the evidence")
     warm_up: Duration = Field(default=30.0, description="the canary's first seconds of traffic are not judged")
     risk: Risk = Risk()
-    metrics: Annotated[tuple[Metric, ...], AfterValidator(_one_error_rate)] = (ErrorRateMetric(), LatencyMetric())
+    metrics: Annotated[tuple[Metric, ...], AfterValidator(judgeable)] = (ErrorRateMetric(), LatencyMetric())
     no_data: NoData = NoData()
     objective: float | None = Field(
         default=None, gt=0, lt=1, description="error rate of both versions together beyond which nothing is advanced"
@@ -289,6 +234,20 @@ class Analysis(Spec):
         description="how much noisier than chance single pods are, which divides all evidence; learned from stable's "
         "last hour if left out",
     )
+
+    @property
+    def mesh_errors(self) -> ErrorRateMetric:
+        """The one that every policy has."""
+        return next(m for m in self.metrics if isinstance(m, ErrorRateMetric) and m.query is None)
+
+    @property
+    def mesh_latency(self) -> LatencyMetric | None:
+        return next((m for m in self.metrics if isinstance(m, LatencyMetric) and m.query is None), None)
+
+    @property
+    def custom(self) -> tuple[Metric, ...]:
+        """The metrics with queries of the user's own."""
+        return tuple(metric for metric in self.metrics if metric.query is not None)
 
 
 class DeliveryPolicySpec(Spec):
@@ -318,4 +277,5 @@ def parse_policy(spec: Any, where: str) -> DeliveryPolicySpec:
     try:
         return DeliveryPolicySpec.model_validate({} if spec is None else spec, by_alias=True, by_name=False)
     except ValidationError as problem:
-        raise InvalidSpec(f"{where}: {'; '.join(sentences(problem, 'spec', tagged=METRICS))}") from problem
+        told = "; ".join(sentences(problem, "spec", tagged=METRICS))
+        raise InvalidSpec(f"{where}: {told}" if where else told) from problem

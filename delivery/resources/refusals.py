@@ -10,8 +10,8 @@ _PLAINLY = {
     "model_type": "not an object",
     "model_attributes_type": "not an object",
     "tuple_type": "not a list",
-    "union_tag_not_found": "kind is missing; write errorRate or latency",
-    "union_tag_invalid": "no such kind; write errorRate or latency",
+    "union_tag_not_found": "kind is missing; write errorRate, latency, counterRatio or gaugeMean",
+    "union_tag_invalid": "no such kind; write errorRate, latency, counterRatio or gaugeMean",
     "too_short": "at least one is needed",
 }
 

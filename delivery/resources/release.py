@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
@@ -10,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from delivery.clock import from_rfc3339, to_rfc3339
 from delivery.resources.annotations import FINALIZER
+from delivery.resources.policy import DeliveryPolicySpec, parse_policy
 
 Time = Annotated[
     float,
@@ -98,6 +100,11 @@ class ReleaseSpec(Record):
     attempt: int = Field(default=1, ge=1)
     light: bool = Field(default=False, description="the containers are those of stable: nothing to judge")
     intents: tuple[Intent, ...] = ()
+
+    @cached_property
+    def delivery_policy(self) -> DeliveryPolicySpec:
+        """`policy`, read. Raises InvalidSpec."""
+        return parse_policy(self.policy, "")
 
 
 class Traffic(Record):

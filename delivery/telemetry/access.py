@@ -14,14 +14,15 @@ from delivery.telemetry.bounded import BoundedSession
 
 TIMEOUT_S = 5.0
 MAX_BYTES = 32_000_000
+MAX_SERIES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """`url` is what `/api/v1/query` is appended to. Files are read anew for every call, so that they can be rotated.
 
-    `headers` are sent with every call (Mimir and Cortex: X-Scope-OrgID); `ca_file` replaces the system's authorities;
-    `cert_file` and `key_file` are for mutual TLS.
+    `timeout_s`, `max_bytes` and `max_series` bound every single answer. `headers` are sent with every call (Mimir and
+    Cortex: X-Scope-OrgID); `ca_file` replaces the system's authorities; `cert_file` and `key_file` are for mutual TLS.
     """
 
     url: str
@@ -35,6 +36,7 @@ class Access:
     proxy: str = ""
     timeout_s: float = TIMEOUT_S
     max_bytes: int = MAX_BYTES
+    max_series: int = MAX_SERIES
 
     def session(self) -> BoundedSession:
         """Calls that go this way. Raises InvalidSpec for what cannot be meant or cannot be read."""

@@ -19,6 +19,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager, ProxyManager
 from urllib3.util import Retry
 
+from delivery.telemetry.reasons import Reason
+
 PIECE = 65_536
 POOLED = 10
 _busy = threading.local()
@@ -27,22 +29,31 @@ _busy = threading.local()
 class AnswerProblem(requests.RequestException):
     """There was an answer, and it is not one to read. The message says what to do about it."""
 
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
 
 def _require_whole(response: requests.Response) -> None:
-    """Raises AnswerProblem where the server says that something is missing, as Thanos and Mimir do when a part of them
-    does not answer. What looks like a counter that vanished, and later like one that was born, is neither.
+    """Raises AnswerProblem where the server says that something is missing, as Thanos, Mimir and VictoriaMetrics do
+    when a part of them does not answer. What looks like a counter that vanished, and later like one that was born, is
+    neither.
 
     Remarks of PromQL itself are warnings too, and lack nothing.
     """
-    if not response.ok or b'"warnings"' not in response.content:
+    if not response.ok or not any(word in response.content for word in (b'"warnings"', b'"isPartial"')):
         return
     try:
-        warnings = response.json().get("warnings") or ()
+        answer = response.json()
+        warnings = answer.get("warnings") or ()
         missing = [str(each) for each in warnings if not str(each).startswith("PromQL ")]
+        partial = answer.get("isPartial") is True
     except (ValueError, TypeError, AttributeError, RecursionError):
         return  # which is said of the answer as a whole
-    if missing:
-        raise AnswerProblem(f"the answer is partial: {missing[0][:300]}")
+    if missing or partial:
+        told = missing[0][:300] if missing else "the server says no more"
+        reason = Reason.TOO_MANY_SERIES if "truncated due to limit" in told else Reason.PARTIAL
+        raise AnswerProblem(reason, f"the answer is partial: {told}")
 
 
 class _Call:
@@ -98,7 +109,7 @@ _POOLS = {"http": _PlainPool, "https": _SecurePool}
 
 
 class _Adapter(HTTPAdapter):
-    """Connections that can be shut from outside, and no retries: the next instant is the retry."""
+    """Connections that can be shut from outside, and no retries: who asks knows how long it may take in all."""
 
     def __init__(self) -> None:
         super().__init__(max_retries=Retry(total=0), pool_maxsize=POOLED)
@@ -112,6 +123,10 @@ class _Adapter(HTTPAdapter):
         found: ProxyManager = super().proxy_manager_for(*arguments, **options)
         found.pool_classes_by_scheme = _POOLS
         return found
+
+
+def _slow(within: float) -> AnswerProblem:
+    return AnswerProblem(Reason.SLOW, f"no whole answer within {within:.3g} s")
 
 
 class BoundedSession(requests.Session):
@@ -135,10 +150,11 @@ class BoundedSession(requests.Session):
     ) -> requests.Response:
         del method
         _busy.call = call = _Call()
-        timer = threading.Timer(self._timeout_s, call.end)
+        within = min(self._timeout_s, float(options.get("timeout") or self._timeout_s))
+        options["timeout"] = within
+        timer = threading.Timer(within, call.end)
         timer.daemon = True
         timer.start()
-        options["timeout"] = self._timeout_s
         try:
             response = super().request("POST", url, data=params, stream=True, allow_redirects=False, **options)
             self._read(response)
@@ -146,13 +162,13 @@ class BoundedSession(requests.Session):
             raise
         except Exception as problem:  # a connection that is shut under a reader fails in many ways
             if call.late:
-                raise AnswerProblem(f"no whole answer within {self._timeout_s:g} s") from problem
+                raise _slow(within) from problem
             raise
         finally:
             timer.cancel()
             _busy.call = None
         if call.late:  # a body without a length ends where the connection does
-            raise AnswerProblem(f"no whole answer within {self._timeout_s:g} s")
+            raise _slow(within)
         return response
 
     def _read(self, response: requests.Response) -> None:
@@ -161,9 +177,8 @@ class BoundedSession(requests.Session):
             for piece in response.iter_content(PIECE):
                 size += len(piece)
                 if size > self._max_bytes:
-                    raise AnswerProblem(
-                        f"the answer is larger than {self._max_bytes / 1e6:g} MB: fewer series, or shorter labels"
-                    )
+                    told = f"the answer is larger than {self._max_bytes / 1e6:g} MB: fewer series, or shorter labels"
+                    raise AnswerProblem(Reason.TOO_LARGE, told)
                 pieces.append(piece)
         response._content = b"".join(pieces)  # where `requests` keeps what was read
         _require_whole(response)

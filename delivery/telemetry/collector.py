@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 
 from delivery.errors import HeadgateError
+from delivery.telemetry.history import histories_of, together
 from delivery.telemetry.needs import Need
+from delivery.telemetry.progress import Known, Progress
 from delivery.telemetry.prometheus import MetricsSource, Point
 from delivery.telemetry.promql import chunks, latency_query, requests_query
-from delivery.telemetry.ranges import recent_history
-from delivery.telemetry.samples import SAME_INSTANT_S, Reading, Sample, StableHistory
+from delivery.telemetry.samples import Reading, StableHistory
 from delivery.telemetry.tables import Table, tables
 
 REMEMBERED_S = 3600.0  # how long the counters of a release nobody asks about are kept
-
-
-@dataclass(slots=True)
-class _Memory:
-    """The last value ever seen of each of a release's counters, those of vanished instances included."""
-
-    through: float
-    known: Table
-    latency: bool
-
-    def serves(self, need: Need) -> bool:
-        return abs(self.through - need.data_through) <= SAME_INSTANT_S and self.latency == need.latency
-
-
-@dataclass(slots=True)
-class _Progress:
-    """One release's way through a collect."""
-
-    need: Need
-    through: float
-    samples: list[Sample] = field(default_factory=list)
-    problem: str | None = None
-    failed: bool = False
-    queries: tuple[str, ...] = ()
-
-    def reading(self) -> Reading:
-        return Reading(tuple(self.samples), self.through, self.problem, self.queries)
+AT_ONCE = 4  # chunks on their way
+PART_OF_INTERVAL = 0.8  # in which an answer has to come, retries included, so that the next instant finds us free
+LEAST_WITHIN_S = 1.0
 
 
 class Collector:
@@ -56,96 +33,102 @@ class Collector:
     def __init__(self, source: MetricsSource, *, settle: float = 1.0) -> None:
         self._source = source
         self._settle = settle
-        self._memory: dict[str, _Memory] = {}
+        self._known: dict[str, Known] = {}
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="collector")
 
-    def collect(self, needs: Sequence[Need], now: float) -> dict[str, Reading]:
-        """Everything new of every need by `now`. An instant that could not be had whole is not consumed."""
-        wanted = {need.release: _Progress(need, need.data_through) for need in needs}
-        self._forget(wanted, now)
-        due = {need.release: need.due(now, self._settle) for need in needs}
-        self._recall([progress for key, progress in wanted.items() if due[key]])
-        for instant in sorted({instant for instants in due.values() for instant in instants}):
-            asked = [p for key, p in wanted.items() if instant in due[key] and not p.failed]
-            self._advance(asked, instant)
-        return {key: progress.reading() for key, progress in wanted.items()}
+    def collect(self, needs: Sequence[Need], now: float) -> Iterator[Mapping[str, Reading]]:
+        """Everything new of every need by `now`, in parts as answers come: one that is slow or fails holds up only the
+        releases it is about. An instant that could not be had whole is not consumed.
+        """
+        self._forget({need.release for need in needs}, now)
+        expected = {key: known.table.size for key, known in self._known.items()}
+        for chunk in _as_they_come(self._pool, [self._chunk(part, now) for part in chunks(needs, expected)]):
+            for each in chunk.releases:
+                if each.known is not None:
+                    self._known[each.need.release] = each.known
+            yield {each.need.release: each.reading() for each in chunk.releases}
 
-    def history(self, need: Need) -> StableHistory:
-        """Stable before the release's first instant. Raises as the source does."""
-        return recent_history(self._source, need.series, need)
+    def histories(self, needs: Sequence[Need]) -> Mapping[str, StableHistory | HeadgateError]:
+        """Stable before each release's first instant, or why it could not be had."""
+        found: dict[str, StableHistory | HeadgateError] = {}
+        for part in together(needs):
+            try:
+                found.update(histories_of(self._source, part))
+            except HeadgateError as problem:
+                found.update(dict.fromkeys((need.release for need in part), problem))
+        return found
 
-    def _forget(self, wanted: Mapping[str, _Progress], now: float) -> None:
+    def _chunk(self, needs: Sequence[Need], now: float) -> _Chunk:
+        releases = []
+        for need in needs:
+            known = self._known.get(need.release)
+            kept = known if known is not None and known.serves(need) else None
+            releases.append(Progress(need, need.data_through, kept))
+        return _Chunk(self._source, releases, now, self._settle)
+
+    def _forget(self, wanted: set[str], now: float) -> None:
         """Releases of a longer interval are not in every collect, so absence alone does not mean the end."""
-        self._memory = {
-            key: kept for key, kept in self._memory.items() if key in wanted or now - kept.through < REMEMBERED_S
+        self._known = {
+            key: known for key, known in self._known.items() if key in wanted or now - known.through < REMEMBERED_S
         }
 
-    def _recall(self, wanted: Sequence[_Progress]) -> None:
+
+class _Chunk:
+    """Releases of one mesh and one interval, asked about together."""
+
+    def __init__(self, source: MetricsSource, releases: Sequence[Progress], now: float, settle: float) -> None:
+        self.releases = releases
+        self._source = source
+        self._due = {each.need.release: each.need.due(now, settle) for each in releases}
+        self._series = releases[0].need.series
+        self._within_s = max(LEAST_WITHIN_S, PART_OF_INTERVAL * releases[0].need.interval)
+
+    def run(self) -> _Chunk:
+        """Asks for every instant that is due, the oldest first."""
+        self._recall()
+        for instant in sorted({instant for instants in self._due.values() for instant in instants}):
+            asked = [each for each in self.releases if instant in self._due[each.need.release] and not each.failed]
+            for each, table in self._ask(asked, instant):
+                each.take(table, instant)
+        return self
+
+    def _recall(self) -> None:
         """Asks for the baseline of every release that is not remembered at its `data_through`."""
-        lost: dict[float, list[_Progress]] = defaultdict(list)
-        for progress in wanted:
-            memory = self._memory.get(progress.need.release)
-            if memory is None or not memory.serves(progress.need):
-                lost[progress.through].append(progress)
+        lost: dict[float, list[Progress]] = defaultdict(list)
+        for each in self.releases:
+            if each.known is None and self._due[each.need.release]:
+                lost[each.through].append(each)
         for through, group in lost.items():
-            earlier: dict[str, Table] = {}
-            for _, found in self._ask(group, through, last_known=True):
-                earlier.update(found)
-            for run, found in self._ask([p for p in group if not p.failed], through):
-                for progress in run:
-                    key = progress.need.release
-                    known = found[key].backed_by(earlier[key])
-                    self._memory[key] = _Memory(through, known, progress.need.latency)
+            earlier = {each.need.release: table for each, table in self._ask(group, through, last_known=True)}
+            for each, table in self._ask([one for one in group if not one.failed], through):
+                known = table.backed_by(earlier[each.need.release])
+                each.known = Known(through, known, each.need.latency)
 
-    def _advance(self, wanted: Sequence[_Progress], instant: float) -> None:
-        for run, found in self._ask(wanted, instant):
-            for progress in run:
-                self._take(progress, found[progress.need.release], instant)
+    def _ask(self, asked: Sequence[Progress], at: float, *, last_known: bool = False) -> list[tuple[Progress, Table]]:
+        """Each release with its table; where the queries fail, none, and the releases say why."""
+        if not asked:
+            return []
+        try:
+            found = self._tables(asked, at, last_known)
+        except HeadgateError as problem:
+            for each in asked:
+                each.fail(problem)
+            return []
+        return [(each, found[each.need.release]) for each in asked]
 
-    def _take(self, progress: _Progress, current: Table, instant: float) -> None:
-        need, known = progress.need, self._memory[progress.need.release].known
-        if not current.has_stable:  # a canary has nothing to be compared with; a later tick covers this one
-            progress.problem = self._absence(need, current)
-            return
-        if not known.has_stable:
-            # Stable is older than its release: what it shows first is its past, not what this tick added.
-            known = known.with_stable_of(current)
-        stable, canary = known.added(current)
-        restarted, shadow = known.restarted(current), known.shadow_added(current)
-        progress.samples.append(Sample(progress.through, instant, stable, canary, restarted, shadow))
-        progress.through, progress.problem = instant, None
-        self._memory[progress.need.release] = _Memory(instant, known.followed_by(current), need.latency)
-
-    def _absence(self, need: Need, current: Table) -> str:
-        series = need.series
-        both = f"{need.stable_workload}|{need.canary_workload}"
-        workload = f'{series.workload}=~"{both}"' if current.empty else f'{series.workload}="{need.stable_workload}"'
-        selector = f'{series.requests}{{{series.namespace}="{need.namespace}", {workload}}}'
-        return f"Prometheus answered, but no series matched {selector}: is the workload in the mesh and scraped?"
-
-    def _ask(
-        self, wanted: Sequence[_Progress], at: float, *, last_known: bool = False
-    ) -> list[tuple[list[_Progress], dict[str, Table]]]:
-        """Runs of releases with their tables; a run whose query failed is left out and its releases say why."""
-        by_release = {progress.need.release: progress for progress in wanted}
-        answered = []
-        for needs in chunks([progress.need for progress in wanted]):
-            run = [by_release[need.release] for need in needs]
-            try:
-                found = self._tables(run, needs, at, last_known)
-            except HeadgateError as problem:
-                for progress in run:
-                    progress.problem, progress.failed = str(problem), True
-                continue
-            answered.append((run, found))
-        return answered
-
-    def _tables(self, run: Sequence[_Progress], needs: Sequence[Need], at: float, last_known: bool) -> dict[str, Table]:
+    def _tables(self, asked: Sequence[Progress], at: float, last_known: bool) -> dict[str, Table]:
+        needs = [each.need for each in asked]
         with_latency = [need for need in needs if need.latency]
-        series = needs[0].series  # a run has one
-        queries = [requests_query(series, needs, last_known=last_known)]
+        queries = [requests_query(self._series, needs, last_known=last_known)]
         if with_latency:
-            queries.append(latency_query(series, with_latency, last_known=last_known))
-        for progress in run:
-            progress.queries = tuple(queries)
-        answers: list[list[Point]] = [self._source.query(query, at) for query in queries]
-        return tables(series, needs, answers[0], answers[1] if with_latency else [])
+            queries.append(latency_query(self._series, with_latency, last_known=last_known))
+        answers: list[list[Point]] = [self._source.query(query, at, within_s=self._within_s) for query in queries]
+        return tables(self._series, needs, answers[0], answers[1] if with_latency else [])
+
+
+def _as_they_come(pool: ThreadPoolExecutor, every: Sequence[_Chunk]) -> Iterable[_Chunk]:
+    """Each chunk once it has run; one alone needs no thread."""
+    if len(every) == 1:
+        return [every[0].run()]
+    running: list[Future[_Chunk]] = [pool.submit(chunk.run) for chunk in every]
+    return (done.result() for done in as_completed(running))

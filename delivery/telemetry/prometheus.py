@@ -6,21 +6,26 @@ import ast
 import json
 import math
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
+from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
 
-from delivery.errors import HeadgateError, InvalidSpec, Refused, Unavailable
+from delivery.errors import HeadgateError
 from delivery.telemetry.access import Access
 from delivery.telemetry.bounded import AnswerProblem
+from delivery.telemetry.reasons import AccessRefused, MetricsUnavailable, QueryRefused, Reason
 
 SENTENCE = 500
+FIRST_WAIT_S, LONGEST_WAIT_S, LEAST_TIMEOUT_S = 0.2, 2.0, 0.1
+SAME_INSTANT_S = 0.5
+PASSING = {Reason.UNREACHABLE, Reason.SLOW, Reason.SERVER_ERROR}
 TOLD = 200  # characters of what went wrong: an answer may be of any size
 Answer = TypeVar("Answer")
 
@@ -36,9 +41,9 @@ class Point:
 class MetricsSource(Protocol):
     """Instant queries at `at` (seconds since the epoch), or at every `step` from `start` to `end`. Raises Unavailable
     when there is no answer, with the address and the cause; InvalidSpec when the query itself is at fault; Refused when
-    the caller may not ask."""
+    the caller may not ask. `within_s`: seconds for an answer, trying again included; without, one try is made."""
 
-    def query(self, promql: str, at: float) -> list[Point]: ...
+    def query(self, promql: str, at: float, *, within_s: float | None = None) -> list[Point]: ...
 
     def query_range(self, promql: str, start: float, end: float, step: float) -> list[tuple[float, list[Point]]]: ...
 
@@ -46,52 +51,106 @@ class MetricsSource(Protocol):
 
 
 class Prometheus:
-    """A MetricsSource over HTTP. The next instant is the retry, so there are no others.
-
-    Raises InvalidSpec where the access cannot be meant.
-    """
+    """A MetricsSource over HTTP. Raises InvalidSpec where the access cannot be meant."""
 
     def __init__(self, access: Access | str) -> None:
         access = Access(access) if isinstance(access, str) else access
         self._url = access.url.rstrip("/")
+        self._access = access
         session = access.session()
         self._connection = PrometheusConnect(url=self._url, session=session, timeout=access.timeout_s, method="POST")
         session.bound(self._url)  # after the library, which has its own idea of retries
 
-    def query(self, promql: str, at: float) -> list[Point]:
-        """The vector of an instant query at `at` (seconds since the epoch); NaN is no data and left out."""
-        ask = partial(self._connection.custom_query, promql, params={"time": f"{at:.6f}"})
-        points = self._asked(promql, lambda: [_point(entry["metric"], entry["value"][1]) for entry in ask()])
-        return [point for point in points if math.isfinite(point.value)]
+    def query(self, promql: str, at: float, *, within_s: float | None = None) -> list[Point]:
+        """The vector of an instant query at `at` (seconds since the epoch), NaN included."""
+
+        def ask(timeout: float) -> list[Point]:
+            params = {"time": f"{at:.6f}", **self._guard(timeout)}
+            answer = self._connection.custom_query(promql, params=params, timeout=timeout)
+            self._require_few(len(answer))
+            _require_instant(answer, at)
+            return [_point(entry["metric"], entry["value"][1]) for entry in answer]
+
+        return self._asked(promql, ask, within_s)
 
     def query_range(self, promql: str, start: float, end: float, step: float) -> list[tuple[float, list[Point]]]:
         """The vectors at `start`, `start + step`, ... up to `end`, as `query` would give them. A server answers at most
         11,000 instants at once.
         """
-        instants = {"start": f"{start:.6f}", "end": f"{end:.6f}", "step": f"{step:.6f}"}
         began, ended = (datetime.fromtimestamp(t, UTC) for t in (start, end))
-        ask = partial(self._connection.custom_query_range, promql, began, ended, f"{step}", params=instants)
-        vectors = self._asked(promql, lambda: _by_instant(ask(), start, end, step))
-        return [(at, [point for point in points if math.isfinite(point.value)]) for at, points in vectors]
 
-    def _asked(self, promql: str, ask: Callable[[], Answer]) -> Answer:
-        """The decoded answer, or what went wrong as an error of ours."""
-        try:
-            return ask()
-        except AnswerProblem as problem:
-            raise Unavailable(f"Prometheus {self._url}: {problem}") from problem
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as problem:
-            # A body that is no JSON is a RequestException too.
-            told = type(problem).__name__ if isinstance(problem, RecursionError) else repr(problem)[:TOLD]
-            raise Unavailable(f"{self._url} does not answer like Prometheus ({told})") from problem
-        except requests.RequestException as problem:
-            raise Unavailable(f"Prometheus {self._url} cannot be reached: {_cause(problem)}") from problem
-        except PrometheusApiClientException as problem:
-            raise _refusal(self._url, promql, problem) from problem
+        def ask(timeout: float) -> list[tuple[float, list[Point]]]:
+            instants = {"start": f"{start:.6f}", "end": f"{end:.6f}", "step": f"{step:.6f}", **self._guard(timeout)}
+            found = self._connection.custom_query_range(
+                promql, began, ended, f"{step}", params=instants, timeout=timeout
+            )
+            self._require_few(len(found))
+            return _by_instant(found, start, end, step)
+
+        return self._asked(promql, ask, None)
 
     def check(self) -> None:
         """Raises Unavailable when there is no Prometheus at the address."""
-        self.query("vector(1)", 0.0)
+
+        def ask(timeout: float) -> list[Point]:
+            answer = self._connection.custom_query("vector(1)", timeout=timeout)
+            return [_point(entry["metric"], entry["value"][1]) for entry in answer]
+
+        self._asked("vector(1)", ask, None)
+
+    def _guard(self, timeout: float) -> dict[str, str]:
+        """What bounds a query on the server as well. The last two make VictoriaMetrics answer for the instant that was
+        asked for; who does not know a parameter ignores it."""
+        bounds = {"timeout": f"{timeout * 1000:.0f}ms", "limit": f"{self._access.max_series}"}
+        return {**bounds, "nocache": "1", "latency_offset": "1ms"}
+
+    def _require_few(self, series: int) -> None:
+        if series > self._access.max_series:
+            told = f"{series} series are more than the {self._access.max_series} that are read at once"
+            raise AnswerProblem(Reason.TOO_MANY_SERIES, f"{told}: raise maxSeries, or drop labels that nobody needs")
+
+    def _asked(self, promql: str, ask: Callable[[float], Answer], within_s: float | None) -> Answer:
+        """The decoded answer, or what went wrong as an error of ours; what may pass is tried again within the time."""
+        if within_s is None:
+            return self._attempt(promql, ask, self._access.timeout_s)
+        deadline = time.monotonic() + within_s
+        persistent = Retrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_before_delay(within_s),
+            wait=wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S),
+            reraise=True,
+        )
+        return persistent(lambda: self._attempt(promql, ask, max(LEAST_TIMEOUT_S, deadline - time.monotonic())))
+
+    def _attempt(self, promql: str, ask: Callable[[float], Answer], at_most: float) -> Answer:
+        try:
+            return ask(min(self._access.timeout_s, at_most))
+        except AnswerProblem as problem:
+            raise MetricsUnavailable(problem.reason, f"Prometheus {self._url}: {problem}") from problem
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as problem:
+            # A body that is no JSON is a RequestException too.
+            told = type(problem).__name__ if isinstance(problem, RecursionError) else repr(problem)[:TOLD]
+            message = f"{self._url} does not answer like Prometheus ({told})"
+            raise MetricsUnavailable(Reason.NOT_PROMETHEUS, message) from problem
+        except requests.RequestException as problem:
+            message = f"Prometheus {self._url} cannot be reached: {_cause(problem)}"
+            reason = Reason.SLOW if isinstance(problem, requests.Timeout) else Reason.UNREACHABLE
+            raise MetricsUnavailable(reason, message) from problem
+        except PrometheusApiClientException as problem:
+            raise _refusal(self._url, promql, problem) from problem
+
+
+def _may_pass(problem: BaseException) -> bool:
+    return isinstance(problem, MetricsUnavailable) and problem.reason in PASSING
+
+
+def _require_instant(answer: Sequence[Mapping[str, Any]], at: float) -> None:
+    """A cache in between, or a server that is behind, may answer for another instant: its counts are not those."""
+    for entry in answer:
+        off = float(entry["value"][0]) - at
+        if not abs(off) <= SAME_INSTANT_S:
+            when = "older" if off < 0 else "newer"
+            raise AnswerProblem(Reason.OTHER_INSTANT, f"the samples are {abs(off):.0f} s {when} than was asked for")
 
 
 def _point(labels: Mapping[str, str], value: str) -> Point:
@@ -117,13 +176,13 @@ def _refusal(url: str, promql: str, problem: PrometheusApiClientException) -> He
     """The library tells the status and the body only in its message: `HTTP Status Code 400 (b'...')`."""
     told = re.fullmatch(r"HTTP Status Code (\d+) \((.*)\)", str(problem), re.DOTALL)
     if told is None:
-        return Unavailable(f"Prometheus {url} failed: {problem}")
+        return MetricsUnavailable(Reason.NOT_PROMETHEUS, f"Prometheus {url} failed: {problem}")
     status, reason = int(told[1]), _own_message(told[2])
     if status in {400, 422}:
-        return InvalidSpec(f"Prometheus {url} answered HTTP {status} to the query {promql}: {reason}")
+        return QueryRefused(f"Prometheus {url} answered HTTP {status} to the query {promql}: {reason}")
     if status in {401, 403}:
-        return Refused(f"Prometheus {url} answered HTTP {status}: grant the controller access ({reason})")
-    return Unavailable(f"Prometheus {url} answered HTTP {status}: {reason}")
+        return AccessRefused(f"Prometheus {url} answered HTTP {status}: grant the controller access ({reason})")
+    return MetricsUnavailable(Reason.SERVER_ERROR, f"Prometheus {url} answered HTTP {status}: {reason}")
 
 
 def _own_message(quoted_body: str) -> str:

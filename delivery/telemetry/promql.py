@@ -1,30 +1,38 @@
-"""The queries: one a metric for all releases, cut only where it grows too long for a request."""
+"""The queries: one a metric for all releases, cut only where it or its answer grows too large for a request."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from delivery.telemetry.needs import Need
 from mesh_adapters.adapter import LabelMatch, Series
 
-QUERY_LIMIT = 6000  # characters; proxies commonly refuse request lines of 8 KiB
+QUERY_LIMIT = 60_000  # characters; VictoriaMetrics needs its -search.maxQueryLen raised to this
+SERIES_LIMIT = 15_000  # expected in one answer: what one takes in memory, and how long the others would wait for it
+SERIES_GUESSED, BUCKETS_GUESSED = 20, 80  # of a release that was not asked about yet
 LOOK_BACK = "10m"
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
-def chunks(needs: Sequence[Need]) -> Iterator[list[Need]]:
-    """The needs in runs of one mesh's series each, whose query stays under the limit."""
+def chunks(needs: Sequence[Need], expected: Mapping[str, int]) -> Iterator[list[Need]]:
+    """The needs in runs of one mesh's series and one interval each, whose query and answer stay under the limits.
+
+    `expected`: how many series a release had, where that is known.
+    """
     run: list[Need] = []
-    length = 0
-    for need in sorted(needs, key=lambda need: (need.series.requests, need.release)):
+    length = series = 0
+    for need in sorted(needs, key=lambda need: (need.series.requests, need.interval, need.release)):
         size = len(need.stable_workload) + len(need.canary_workload) + len(need.namespace) + 3
-        if run and (length + size > QUERY_LIMIT or need.series != run[0].series):
+        guessed = SERIES_GUESSED + (BUCKETS_GUESSED if need.latency else 0)
+        own = expected.get(need.release, guessed)
+        full = length + size > QUERY_LIMIT or series + own > SERIES_LIMIT
+        if run and (full or need.series != run[0].series or need.interval != run[0].interval):
             yield run
-            run, length = [], 0
+            run, length, series = [], 0, 0
         run.append(need)
-        length += size
+        length, series = length + size, series + own
     if run:
         yield run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.proportion import Floats
+from delivery.telemetry.reasons import Reason
 
 SAME_INSTANT_S = 1e-5
 
@@ -51,10 +52,14 @@ class StableHistory:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The ticks collected, up to which instant, and what stood in the way of more; stable's history where asked."""
+    """The ticks collected, up to which instant, and what stood in the way of more; stable's history where asked.
+
+    `queries` are this release's own, though all were asked together: a person can ask them again.
+    """
 
     samples: tuple[Sample, ...]
     data_through: float
     problem: str | None = None
+    reason: Reason | None = None
     queries: tuple[str, ...] = ()
     history: StableHistory | None = None

@@ -24,6 +24,12 @@ class Table:
 
     requests: Mapping[RequestKey, float] = field(default_factory=dict)
     buckets: Mapping[BucketKey, float] = field(default_factory=dict)
+    not_numbers: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many series it has."""
+        return len(self.requests) + len(self.buckets)
 
     @property
     def empty(self) -> bool:
@@ -85,33 +91,68 @@ def tables(
     series: Series, needs: Iterable[Need], requests: Iterable[Point], buckets: Iterable[Point]
 ) -> dict[str, Table]:
     """Each release's table out of the answers for many."""
-    arms: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    found: dict[str, tuple[dict[RequestKey, float], dict[BucketKey, float]]] = {}
-    for need in needs:
-        found[need.release] = ({}, {})
-        arms.setdefault((need.namespace, need.stable_workload), []).append((need.release, STABLE))
-        arms.setdefault((need.namespace, need.canary_workload), []).append((need.release, CANARY))
+    decoding = _Decoding(series, needs)
     for point in requests:
-        for release, arm in arms.get(_workload(series, point), ()):
-            # Kept apart by label: a restart shows in one series' drop that a sum over them could hide.
-            kind = (
-                series.failed(point.labels),
-                tuple(point.labels.get(label, "") for label in series.classified_by),
-            )
-            key = (point.labels.get(series.instance, ""), arm, kind)
-            counted = found[release][0]
-            counted[key] = counted.get(key, 0.0) + point.value
+        decoding.requests(point)
     for point in buckets:
-        for release, arm in arms.get(_workload(series, point), ()):
-            bound = float(point.labels.get("le", "nan"))
-            if math.isnan(bound):
+        decoding.bucket(point)
+    return {release: Table(*found) for release, found in decoding.found.items()}
+
+
+class _Decoding:
+    """Puts points where they belong. Answers have some hundred thousand of them, so what recurs is worked out once."""
+
+    def __init__(self, series: Series, needs: Iterable[Need]) -> None:
+        self._series = series
+        self._kinds: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {}
+        self._bounds: dict[str, float] = {}
+        self._arms: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self.found: dict[str, tuple[dict[RequestKey, float], dict[BucketKey, float], int]] = {}
+        for need in needs:
+            self.found[need.release] = ({}, {}, 0)
+            for workload, arm in ((need.stable_workload, STABLE), (need.canary_workload, CANARY)):
+                self._arms.setdefault((need.namespace, workload), []).append((need.release, arm))
+
+    def requests(self, point: Point) -> None:
+        labels = point.labels
+        for release, arm in self._arms_of(labels):
+            counted, buckets, strange = self.found[release]
+            if not math.isfinite(point.value):
+                self.found[release] = (counted, buckets, strange + 1)
                 continue
-            found[release][1][point.labels.get(series.instance, ""), arm, bound] = point.value
-    return {release: Table(*pair) for release, pair in found.items()}
+            # Kept apart by label: a restart shows in one series' drop that a sum over them could hide.
+            key = (labels.get(self._series.instance, ""), arm, self._kind(labels))
+            counted[key] = counted.get(key, 0.0) + point.value
+
+    def bucket(self, point: Point) -> None:
+        bound = self._bound(point.labels.get("le", "nan"))
+        if not math.isfinite(point.value) or math.isnan(bound):
+            return
+        instance = point.labels.get(self._series.instance, "")
+        for release, arm in self._arms_of(point.labels):
+            self.found[release][1][instance, arm, bound] = point.value
+
+    def _arms_of(self, labels: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+        return self._arms.get((labels.get(self._series.namespace, ""), labels.get(self._series.workload, "")), ())
+
+    def _kind(self, labels: Mapping[str, str]) -> tuple[bool, tuple[str, ...]]:
+        values = tuple(labels.get(label, "") for label in self._series.classified_by)
+        known = self._kinds.get(values)
+        if known is None:
+            known = self._kinds[values] = (self._series.failed(labels), values)
+        return known
+
+    def _bound(self, le: str) -> float:
+        if le not in self._bounds:
+            self._bounds[le] = _number(le)
+        return self._bounds[le]
 
 
-def _workload(series: Series, point: Point) -> tuple[str, str]:
-    return point.labels.get(series.namespace, ""), point.labels.get(series.workload, "")
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _counter(key: tuple[str, str, object]) -> Hashable:

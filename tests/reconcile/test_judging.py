@@ -7,14 +7,17 @@ import random
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from delivery.reconcile.judging import judge_settings, look_again
-from delivery.resources.policy import parse_policy
-from delivery.resources.release import Phase, Release, ReleaseStatus, status_object
+from delivery.decision.snapshot import Look
+from delivery.reconcile.judging import Case, analyse, judge_settings
+from delivery.resources.policy import DeliveryPolicySpec, parse_policy
+from delivery.resources.release import AnalysisRecord, Phase, Release, ReleaseStatus, status_object
 from delivery.telemetry.samples import ArmIncrement, Reading, Sample, StableHistory
 from tests.decision.given import NOW, parsed, release
 
 POLICY = parsed()
+STEPS = {"canary": {"steps": [5, 20, 50]}}
 
 
 def samples(count: int, *, seed: int = 7, failures: float = 0.01, every: float = 0.2) -> list[Sample]:
@@ -33,6 +36,16 @@ def judged(**analysis: object) -> Release:
     return begun.model_copy(update={"status": begun.status.model_copy(update={"analysis": record})})
 
 
+def look_again(
+    begun: Release, reading: Reading, policy: DeliveryPolicySpec, now: float
+) -> tuple[AnalysisRecord, Look | None]:
+    """The one case of this Release by this policy."""
+    case = Case(_by(policy, begun), begun.status.analysis, reading)
+    [analysed] = analyse([case], now)
+    assert analysed.step == begun.status.step
+    return analysed.record, analysed.look
+
+
 def after(begun: Release, reading: Reading) -> Release:
     """The Release as it is read back after this reading was counted and recorded."""
     record, _ = look_again(begun, reading, POLICY, NOW)
@@ -42,7 +55,7 @@ def after(begun: Release, reading: Reading) -> Release:
 
 
 def reading(of: list[Sample], problem: str | None = None) -> Reading:
-    return Reading(tuple(of), of[-1].end if of else NOW, problem, ("the query",))
+    return Reading(tuple(of), of[-1].end if of else NOW, problem, queries=("the query",))
 
 
 def test_a_sample_that_was_counted_is_passed_over() -> None:
@@ -73,11 +86,51 @@ def test_counts_and_the_verdict_are_those_of_all_samples() -> None:
     assert look.verdict == "RollBack"
 
 
-def test_nothing_is_judged_before_the_start_or_without_a_reading() -> None:
-    early = judged(started_at=None, data_through=None)
-    assert look_again(early, reading(samples(3)), POLICY, NOW) == (early.status.analysis, None)
-    begun = judged()
-    assert look_again(begun, None, POLICY, NOW) == (begun.status.analysis, None)
+def test_many_releases_at_once_are_judged_as_each_alone() -> None:
+    """Each with a number of samples, steps and a policy of its own, one with a sample that cannot be true."""
+    error_rate_only = parse_policy({"analysis": {"metrics": [{"kind": "errorRate"}]}, "strategy": STEPS}, "policy")
+    cases = [
+        Case(_by(POLICY, judged()), judged().status.analysis, replace(reading(samples(12)), history=history())),
+        Case(_by(error_rate_only, judged()), judged().status.analysis, reading(samples(30, seed=2, failures=0.3))),
+        Case(_by(POLICY, judged()), judged().status.analysis, reading([])),
+        Case(
+            _by(error_rate_only, judged()),
+            judged().status.analysis,
+            reading([*samples(4), Sample(NOW + 0.8, NOW + 1.0, ArmIncrement(10, 0), ArmIncrement(5, 6))]),
+        ),
+        Case(
+            _by(POLICY, judged(state={"version": "other"})),
+            judged(state={"version": "other"}).status.analysis,
+            reading(samples(3, seed=5)),
+        ),
+    ]
+    together = analyse(cases, NOW)
+    for case, found in zip(cases, together, strict=True):
+        [alone] = analyse([case], NOW)
+        assert found.record.model_dump(exclude={"state"}) == alone.record.model_dump(exclude={"state"})
+        _assert_same_state(found.record.state, alone.record.state)
+        assert (found.look is None) == (alone.look is None)
+        if found.look and alone.look:
+            assert found.look.verdict == alone.look.verdict
+            assert found.look.log_evidence_rollback == pytest.approx(alone.look.log_evidence_rollback, rel=1e-9)
+
+
+def _assert_same_state(found: object, alone: object) -> None:
+    """Equal to rounding: sums over more rows are taken in another order."""
+    if isinstance(found, dict) and isinstance(alone, dict):
+        assert found.keys() == alone.keys()
+        for key in found:
+            _assert_same_state(found[key], alone[key])
+    elif isinstance(found, list):
+        assert np.allclose(np.array(found, dtype=float), np.array(alone, dtype=float), rtol=1e-9, equal_nan=True)
+    else:
+        assert found == pytest.approx(alone) if isinstance(found, float) else found == alone
+
+
+def _by(policy: DeliveryPolicySpec, begun: Release) -> Release:
+    spec = begun.spec.model_copy(update={"policy": policy.model_dump(mode="json", by_alias=True)})
+    spec.__dict__.pop("delivery_policy", None)
+    return begun.model_copy(update={"spec": spec})
 
 
 def test_why_there_is_no_data_is_recorded_and_forgotten() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import pytest
 
-from delivery.reconcile.observation import HISTORY_AGAIN_S, Observation, is_judged, need_of
-from delivery.resources.release import Phase, Release, Stage
+from delivery.decision.snapshot import Look
+from delivery.errors import HeadgateError
+from delivery.reconcile.observation import HISTORY_AGAIN_S, Observation
+from delivery.reconcile.watched_release import is_judged, need_of
+from delivery.resources.release import AnalysisRecord, Phase, Release, Stage
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.memory import MemoryPrometheus
 from delivery.telemetry.needs import Need
@@ -26,13 +29,13 @@ class Watched(Collector):
         super().__init__(source, settle=0.5)
         self.asked: list[list[str]] = []
         self.mistake: Exception | None = None
-        self.histories: list[str] = []
+        self.histories_asked: list[str] = []
 
-    def history(self, need: Need) -> StableHistory:
-        self.histories.append(need.release)
-        return super().history(need)
+    def histories(self, needs: Sequence[Need]) -> Mapping[str, StableHistory | HeadgateError]:
+        self.histories_asked += [need.release for need in needs]
+        return super().histories(needs)
 
-    def collect(self, needs: Sequence[Need], now: float) -> dict[str, Reading]:
+    def collect(self, needs: Sequence[Need], now: float) -> Iterator[Mapping[str, Reading]]:
         self.asked.append(sorted(need.release for need in needs))
         if self.mistake:
             mistake, self.mistake = self.mistake, None
@@ -63,6 +66,11 @@ class World:
         spec = begun.spec.model_copy(update={"deployment": name})
         return begun.model_copy(update={"spec": spec, "status": begun.status.model_copy(update={"analysis": record})})
 
+    def known(self, release: Release) -> tuple[AnalysisRecord, Look | None]:
+        known = self.observation.known(release)
+        assert known is not None
+        return known
+
     def woken_at_least(self, count: int) -> bool:
         return len(self.woken) >= count
 
@@ -89,19 +97,18 @@ def test_all_releases_are_asked_for_at_once_and_their_passes_woken(world: World)
     eventually(lambda: len(world.woken) == 2)
     assert world.collector.asked == [["shop/api", "shop/web"]]
     assert sorted(world.woken) == ["api", "web"]
-    reading = world.observation.reading(world.active[0])
-    assert reading is not None
-    assert [(sample.end, sample.canary.requests) for sample in reading.samples] == [(NOW + 2, 10)]
+    record, look = world.known(world.active[0])
+    assert record.data_through == NOW + 2
+    assert look is not None
+    assert (look.canary_requests, look.at) == (10, NOW + 2.6)
 
 
-def test_the_history_is_asked_for_once_and_comes_with_the_reading(world: World) -> None:
+def test_the_history_is_asked_for_once_and_what_it_taught_is_in_the_record(world: World) -> None:
     for number in (1, 2, 3):
         world.pass_to(NOW + 2 * number, 10 + 10 * number)
         eventually(partial(world.woken_at_least, 2 * number))
-    assert sorted(world.collector.histories) == ["shop/api", "shop/web"]
-    reading = world.observation.reading(world.active[0])
-    assert reading is not None
-    assert reading.history is not None
+    assert sorted(world.collector.histories_asked) == ["shop/api", "shop/web"]
+    assert world.known(world.active[0])[0].dispersion is not None
 
 
 def test_a_history_that_could_not_be_had_is_asked_for_again_a_minute_later(world: World) -> None:
@@ -111,49 +118,78 @@ def test_a_history_that_could_not_be_had_is_asked_for_again_a_minute_later(world
     world.prometheus.down = None
     world.pass_to(NOW + 4, 30)
     eventually(partial(world.woken_at_least, 4))
-    assert len(world.collector.histories) == 2
+    assert len(world.collector.histories_asked) == 2
+    assert world.known(world.active[0])[0].dispersion is None
     world.pass_to(NOW + 4 + HISTORY_AGAIN_S, 40)
     eventually(partial(world.woken_at_least, 6))
-    assert len(world.collector.histories) == 4
-    reading = world.observation.reading(world.active[0])
-    assert reading is not None
-    assert reading.history is not None
+    assert len(world.collector.histories_asked) == 4
+    assert world.known(world.active[0])[0].dispersion is not None
 
 
-def test_readings_wait_until_a_record_has_counted_them(world: World) -> None:
+def test_what_is_known_goes_on_beyond_the_record(world: World) -> None:
     for number in (1, 2, 3):
         world.pass_to(NOW + 2 * number, 10 + 10 * number)
         eventually(partial(world.woken_at_least, 2 * number))
-    reading = world.observation.reading(world.active[0])
-    assert reading is not None
-    assert [sample.end for sample in reading.samples] == [NOW + 2, NOW + 4, NOW + 6]
-    rest = world.observation.reading(world.judged("web", NOW + 4))
-    assert rest is not None
-    assert [sample.end for sample in rest.samples] == [NOW + 6]
+    record, look = world.known(world.active[0])
+    assert record.data_through == NOW + 6
+    assert look is not None
+    assert look.canary_requests == 30
+
+
+def test_a_record_that_goes_further_is_the_newest(world: World) -> None:
+    world.pass_to(NOW + 2, 20)
+    eventually(partial(world.woken_at_least, 2))
+    assert world.observation.known(world.judged("web", NOW + 4)) is None
+
+
+def test_what_is_recorded_already_is_nothing_new(world: World) -> None:
+    world.pass_to(NOW + 2, 20)
+    eventually(partial(world.woken_at_least, 2))
+    stored = world.judged("web", NOW + 2 + 4e-7)  # instants are stored to the microsecond
+    assert world.known(stored)[0] is stored.status.analysis
+
+
+def test_a_look_at_another_step_is_none(world: World) -> None:
+    world.pass_to(NOW + 2, 20)
+    eventually(partial(world.woken_at_least, 2))
+    advanced = world.active[0].model_copy(update={"status": world.active[0].status.model_copy(update={"step": 1})})
+    record, look = world.known(advanced)
+    assert record.data_through == NOW + 2
+    assert look is None
+
+
+def test_a_look_of_long_ago_is_none_while_there_are_no_answers(world: World) -> None:
+    world.pass_to(NOW + 2, 20)
+    eventually(partial(world.woken_at_least, 2))
+    world.prometheus.down = "refused"
+    world.clock.time = NOW + 60
+    eventually(lambda: len(world.collector.asked) == 2)
+    eventually(lambda: world.known(world.active[0])[1] is None)
+    assert world.known(world.active[0])[0].data_through == NOW + 2
 
 
 def test_an_instant_is_asked_for_once_also_when_it_brought_nothing(world: World) -> None:
     world.prometheus.down = "refused"
     world.pass_to(NOW + 2, 20)
     eventually(lambda: len(world.woken) == 2)
-    assert [held.problem for key in world.active if (held := world.observation.reading(key))] == ["refused"] * 2
+    assert [world.known(each)[0].problem for each in world.active] == ["refused"] * 2
     world.prometheus.down = None
     world.pass_to(NOW + 4, 30)
     eventually(lambda: len(world.woken) == 4)
-    reading = world.observation.reading(world.active[0])
-    assert reading is not None
-    assert reading.problem is None
-    assert sum(sample.canary.requests for sample in reading.samples) == 20  # nothing of the outage is lost
+    record, look = world.known(world.active[0])
+    assert record.problem is None
+    assert look is not None
+    assert look.canary_requests == 20  # nothing of the outage is lost
     assert len(world.collector.asked) == 2
 
 
 def test_a_release_that_ended_is_forgotten(world: World) -> None:
     ended = world.active[0]
     world.pass_to(NOW + 2, 20)
-    eventually(lambda: world.observation.reading(ended))
+    eventually(lambda: world.observation.known(ended))
     world.active = world.active[1:]
-    eventually(lambda: world.observation.reading(ended) is None)
-    assert world.observation.reading(world.active[0]) is not None
+    eventually(lambda: world.observation.known(ended) is None)
+    assert world.known(world.active[0])
 
 
 def test_a_look_that_fails_by_a_defect_is_not_the_last(world: World) -> None:

@@ -111,9 +111,9 @@ class MortalSource:
     def check(self) -> None:
         self._source.check()
 
-    def query(self, promql: str, at: float) -> list[Point]:
+    def query(self, promql: str, at: float, *, within_s: float | None = None) -> list[Point]:
         self._effects.before("QUERY")
-        answer = self._source.query(promql, at)
+        answer = self._source.query(promql, at, within_s=within_s)
         self._effects.after("QUERY")
         return answer
 

@@ -16,6 +16,7 @@ from delivery.reconcile.events import Events
 from delivery.reconcile.gather import Gatherer
 from delivery.reconcile.leadership import SoleTerm
 from delivery.reconcile.observation import Observation
+from delivery.reconcile.parsed import Releases
 from delivery.reconcile.reconciler import Reconciler
 from delivery.reconcile.records import Records
 from delivery.reconcile.route_finding import route_kinds
@@ -60,10 +61,12 @@ class Watched:
         self._universe = universe
         self._clock = universe.clock
         self._woken = False
+        self._parsed = Releases()
         self._watching = Watching(
             cluster,
             SHOP,
             route_kinds(meshes()),
+            self._parsed,
             wake=lambda _: self._wake(),
             wake_refused=self._wake,
             on_release=self._wake,
@@ -107,18 +110,18 @@ class Process:
         self._clock = clock or universe.clock
         self._term = term or SoleTerm()
         self._hearing = hearing or Hearing(universe)
-        routes, records = Routes(cluster, meshes()), Records(cluster, self._clock)
+        routes, records, parsed = Routes(cluster, meshes()), Records(cluster, self._clock), Releases()
         events = Events(cluster, self._clock)
         collector = Collector(source or universe.traffic.prometheus, settle=SETTLE_S)
         wake: Callable[[Release], None] = lambda _: self.wake()  # noqa: E731 (a listener)
         self._observation = Observation(collector, self._clock, self._hearing.active_releases, wake, SETTLE_S)
         self._reconciler = Reconciler(
-            Gatherer(self._hearing.memory, routes),
-            Gatherer(Live(cluster), routes, self._hearing.memory),
+            Gatherer(self._hearing.memory, routes, parsed),
+            Gatherer(Live(cluster), routes, parsed, self._hearing.memory),
             records,
             Applier(cluster, routes, records, events),
             self._clock,
-            self._observation.reading,
+            self._observation.known,
         )
         self._due = 0.0
 

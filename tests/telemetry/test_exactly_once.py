@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.memory import MemoryPrometheus
+from tests.telemetry.collected import collected as readings_of
 from tests.telemetry.istio_counters import need, requests
 
 TICKS = 8
@@ -74,7 +75,7 @@ def test_increments_sum_to_what_was_served(
     for tick in [*(tick for tick in range(TICKS) if collected[tick]), TICKS]:
         if tick < TICKS and new_controller[tick]:
             collector = Collector(source, settle=1)
-        reading = collector.collect([need(through)], 111 + 10 * tick)["shop/web"]
+        reading = readings_of(collector, [need(through)], 111 + 10 * tick)["shop/web"]
         through = reading.data_through
         for sample in reading.samples:
             stable = [stable[0] + sample.stable.requests, stable[1] + sample.stable.errors]

@@ -13,6 +13,7 @@ from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import Point
 from delivery.telemetry.samples import ArmIncrement
 from mesh_adapters.linkerd.series import LINKERD
+from tests.telemetry.collected import collected
 from tests.telemetry.istio_counters import bucket, need, requests
 
 
@@ -36,7 +37,7 @@ def test_each_release_is_counted_by_the_series_of_its_mesh() -> None:
         source.scrape(at, "l", {responses("cart"): 2000 + 2 * more, responses("cart", "failure"): 10 + more / 10})
     source.scrape(109, "lc", {responses("cart-canary"): 7, responses("cart-canary", "failure"): 2})
     source.scrape(109, "sc", {requests("web-canary"): 3})
-    readings = Collector(source, settle=1).collect([need(100), linkerd_need(100)], 111)
+    readings = collected(Collector(source, settle=1), [need(100), linkerd_need(100)], 111)
     [web], [cart] = readings["shop/web"].samples, readings["shop/cart"].samples
     assert (web.stable, web.canary) == (ArmIncrement(50, 0), ArmIncrement(3, 0))
     assert (cart.stable, cart.canary) == (ArmIncrement(105, 5), ArmIncrement(9, 2))
@@ -46,7 +47,7 @@ def test_one_query_a_metric_and_mesh_however_many_releases() -> None:
     source = MemoryPrometheus()
     needs = [need(100, f"web-{n}", latency=True) for n in range(20)]
     needs += [linkerd_need(100, f"cart-{n}", latency=True) for n in range(20)]
-    Collector(source, settle=1).collect(needs, 111)
+    collected(Collector(source, settle=1), needs, 111)
     at_the_instant = [query.partition("{")[0] for query, at in source.asked if at == 110]
     metrics = sorted(query.rpartition("(")[2] for query in at_the_instant)
     assert metrics == [
@@ -67,7 +68,7 @@ def test_what_is_not_the_applications_is_not_counted() -> None:
             responses("cart", "failure", direction="outbound"): more,
         }
         source.scrape(at, "l", shown)
-    [sample] = Collector(source, settle=1).collect([linkerd_need(100)], 111)["shop/cart"].samples
+    [sample] = collected(Collector(source, settle=1), [linkerd_need(100)], 111)["shop/cart"].samples
     assert sample.stable == ArmIncrement(100, 0)
 
 
@@ -76,14 +77,14 @@ def test_latencies_come_from_the_meshs_own_histogram() -> None:
     for at, count in ((99, 100), (109, 140)):
         shown = {responses("cart"): count, latency("cart", "5"): count / 2, latency("cart", "+Inf"): count}
         source.scrape(at, "l", {**shown, bucket("cart", "5"): 9, requests("cart"): 9})
-    [sample] = Collector(source, settle=1).collect([linkerd_need(100, latency=True)], 111)["shop/cart"].samples
+    [sample] = collected(Collector(source, settle=1), [linkerd_need(100, latency=True)], 111)["shop/cart"].samples
     assert sample.stable.buckets == ((5.0, 20.0), (float("inf"), 40.0))
 
 
 class WithoutLinkerd(MemoryPrometheus):
     """Answers about one mesh only."""
 
-    def query(self, promql: str, at: float) -> list[Point]:
+    def query(self, promql: str, at: float, *, within_s: float | None = None) -> list[Point]:
         if "response_total" in promql:
             raise Unavailable("too many samples")
         return super().query(promql, at)
@@ -93,7 +94,7 @@ def test_a_mesh_whose_query_fails_does_not_hold_up_another() -> None:
     source = WithoutLinkerd()
     for at in (99, 109):
         source.scrape(at, "s", {requests("web"): 10 * at})
-    readings = Collector(source, settle=1).collect([need(100), linkerd_need(100)], 111)
+    readings = collected(Collector(source, settle=1), [need(100), linkerd_need(100)], 111)
     assert readings["shop/web"].samples[0].stable == ArmIncrement(100, 0)
     assert readings["shop/cart"].samples == ()
     assert readings["shop/cart"].problem == "too many samples"

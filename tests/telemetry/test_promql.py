@@ -54,7 +54,7 @@ def test_the_shape_of_a_query_is_the_same_for_every_name(namespace: str, workloa
 def test_a_query_stays_under_the_limit_and_has_one_meshs_series() -> None:
     needs = [need(100, f"a-rather-long-name-{n}") for n in range(300)]
     needs += [replace(each, release=f"l/{each.release}", series=LINKERD) for each in needs]
-    runs = list(chunks(needs))
+    runs = list(chunks(needs, {}))
     assert sorted(each.release for run in runs for each in run) == sorted(each.release for each in needs)
     assert all(len({each.series for each in run}) == 1 for run in runs)
     assert all(len(requests_query(run[0].series, run)) < 2 * QUERY_LIMIT for run in runs)

@@ -9,6 +9,7 @@ from delivery.errors import InvalidSpec, Unavailable
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.memory import MemoryPrometheus
 from delivery.telemetry.tables import Table
+from tests.telemetry.collected import collected, history
 from tests.telemetry.istio_counters import bucket, need, requests
 
 START = 10_000.0
@@ -34,38 +35,36 @@ def collector(source: MemoryPrometheus) -> Collector:
 
 
 def test_the_last_hour_is_told_by_instance_and_the_latencies_of_its_last_minutes() -> None:
-    history = collector(shop()).history(need(START, latency=True))
-    assert (history.t[0], history.t[-1], history.t.size) == (6400, 10_000, 361)
-    assert history.requests.shape == (360, 2)
-    assert history.requests.sum() == pytest.approx(
-        2 * 3600 * 4 - 40
-    )  # what b added between its last scrape and its end
-    assert history.errors[:, 0].sum() == 0
-    assert history.errors[:, 1].sum() == pytest.approx((64 + 80), abs=2)
-    assert history.latency == ((50.0, 2400.0), (math.inf, 4800.0))
+    found = history(collector(shop()), need(START, latency=True))
+    assert (found.t[0], found.t[-1], found.t.size) == (6400, 10_000, 361)
+    assert found.requests.shape == (360, 2)
+    assert found.requests.sum() == pytest.approx(2 * 3600 * 4 - 40)  # what b added between its last scrape and its end
+    assert found.errors[:, 0].sum() == 0
+    assert found.errors[:, 1].sum() == pytest.approx((64 + 80), abs=2)
+    assert found.latency == ((50.0, 2400.0), (math.inf, 4800.0))
 
 
 def test_a_pod_that_missed_the_first_scrape_of_the_hour_is_not_born_there() -> None:
-    history = collector(shop(missed=("a", 6400))).history(need(START))
-    assert history.requests.sum() == pytest.approx(2 * 3600 * 4, abs=2 * 4 * 10)
-    assert history.requests.max() <= 80
+    found = history(collector(shop(missed=("a", 6400))), need(START))
+    assert found.requests.sum() == pytest.approx(2 * 3600 * 4, abs=2 * 4 * 10)
+    assert found.requests.max() <= 80
 
 
 def test_without_traffic_there_is_no_history() -> None:
-    assert collector(MemoryPrometheus()).history(need(START)).requests.size == 0
+    assert history(collector(MemoryPrometheus()), need(START)).requests.size == 0
 
 
 def test_a_prometheus_that_is_down_has_no_history_either() -> None:
     with pytest.raises(Unavailable, match="away"):
-        collector(MemoryPrometheus(down="away")).history(need(START))
+        history(collector(MemoryPrometheus(down="away")), need(START))
     with pytest.raises(InvalidSpec):
         MemoryPrometheus().query_range("up", 0.0, 10.0, 5.0)
 
 
 def test_the_part_of_the_counters_that_began_anew_is_told() -> None:
-    [sample] = collector(shop()).collect([need(7990)], 8001)["shop/web"].samples
+    [sample] = collected(collector(shop()), [need(7990)], 8001)["shop/web"].samples
     assert sample.restarted == 0.5
-    [sample] = collector(shop()).collect([need(8000)], 8011)["shop/web"].samples
+    [sample] = collected(collector(shop()), [need(8000)], 8011)["shop/web"].samples
     assert sample.restarted == 0.0
 
 

@@ -16,6 +16,7 @@ from delivery.telemetry.collector import Collector
 from delivery.telemetry.memory import Counter
 from delivery.telemetry.prometheus import Prometheus
 from delivery.telemetry.samples import Sample
+from tests.telemetry.collected import collected
 from tests.telemetry.istio_counters import bucket, need, requests
 
 _UNPACKED = Path(__file__).parents[2] / ".tools" / "bin" / "prometheus"
@@ -161,7 +162,7 @@ def test_totals_are_exact_over_a_birth_a_restart_a_gap_and_a_new_controller(
     through = started
     _until(lambda: time.time() > ended + INTERVAL_S)
     for collector, now in zip(collectors, (middle, ended + INTERVAL_S), strict=True):
-        reading = collector.collect([need(through, interval=INTERVAL_S, latency=True)], now)["shop/web"]
+        reading = collected(collector, [need(through, interval=INTERVAL_S, latency=True)], now)["shop/web"]
         assert reading.problem is None
         samples += reading.samples
         through = reading.data_through

@@ -1,0 +1,49 @@
+"""When a Release needs a pass: what a look may move, and when time alone does."""
+
+from __future__ import annotations
+
+from delivery.resources.policy import DeliveryPolicySpec
+from delivery.resources.release import Phase, ReleaseStatus
+
+ROLL_BACK, ADVANCE = "RollBack", "Advance"
+SOONEST_S = 0.05
+RESYNC_S = 60.0  # a change wakes sooner; this is for one that nobody told of
+
+
+def shortest_step(status: ReleaseStatus, policy: DeliveryPolicySpec) -> float:
+    """Seconds for which the present step is kept at least."""
+    canary = policy.strategy.canary
+    own = canary.steps[min(status.step, len(canary.steps) - 1)].min_duration
+    return canary.min_step_duration if own is None else own
+
+
+def longest_step(status: ReleaseStatus, policy: DeliveryPolicySpec) -> float:
+    """Seconds after which a step that is still undecided is inconclusive."""
+    return max(policy.strategy.canary.max_step_duration, shortest_step(status, policy))
+
+
+def last_heard(status: ReleaseStatus) -> float | None:
+    """Since when the canary has been silent, as far as its record knows; None before it is judged."""
+    analysis = status.analysis
+    known = (analysis.last_data_at, analysis.started_at, status.step_since)
+    return max((since for since in known if since is not None), default=None)
+
+
+def moves(status: ReleaseStatus, verdict: str, policy: DeliveryPolicySpec, now: float) -> bool:
+    """Whether a pass with a look of this verdict would bring the Release further."""
+    if verdict == ROLL_BACK:
+        return True
+    since = status.step_since
+    waits = status.phase is Phase.SHIFTING and since is not None
+    return verdict == ADVANCE and waits and now - (since or now) >= shortest_step(status, policy)
+
+
+def next_deadline(status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> float:
+    """Seconds until time alone may decide something about a judged step, or until it is worth looking all the same."""
+    elapsed, silent = now - (status.step_since or now), now - (last_heard(status) or now)
+    waits = (
+        shortest_step(status, policy) - elapsed,
+        longest_step(status, policy) - elapsed,
+        policy.analysis.no_data.deadline - silent,
+    )
+    return max(SOONEST_S, min(RESYNC_S, *(wait + SOONEST_S for wait in waits if wait >= 0)))

@@ -1,0 +1,36 @@
+"""Whose record is written now: all while they are few, in turns while they are many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+WRITES_S = 20.0  # a record read back goes on from any instant, so a write less often loses nothing
+SAVED_UP_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A Release with something to record: whether a person would want to know at once, and how far its record goes."""
+
+    key: str
+    news: bool
+    recorded_through: float
+
+
+class Checkpoints:
+    """A budget of writes: `WRITES_S` a second, of ten seconds at most at once. Not safe for several threads."""
+
+    def __init__(self) -> None:
+        self._saved = WRITES_S * SAVED_UP_S
+        self._since: float | None = None
+
+    def chosen(self, waiting: Iterable[Waiting], now: float) -> list[str]:
+        """News first, then the oldest records, as many as the budget allows. `now` in seconds."""
+        if self._since is not None:
+            self._saved = min(WRITES_S * SAVED_UP_S, self._saved + WRITES_S * max(0.0, now - self._since))
+        self._since = now
+        in_turn = sorted(waiting, key=lambda one: (not one.news, one.recorded_through, one.key))
+        chosen = [one.key for one in in_turn[: int(self._saved)]]
+        self._saved -= len(chosen)
+        return chosen

@@ -1,0 +1,134 @@
+"""One judged Release between looks: what is asked for it, and what is known of it beyond its record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from delivery.decision.snapshot import Look
+from delivery.decision.waking import moves
+from delivery.reconcile.judging import Analysed, Case
+from delivery.reconcile.recorded import recorded_policy
+from delivery.resources.release import AnalysisRecord, Phase, Release, Stage
+from delivery.telemetry.needs import Need
+from delivery.telemetry.samples import SAME_INSTANT_S, Reading, StableHistory
+from mesh_adapters.meshes import series_of
+
+LATE_INTERVALS = 2.0  # a look older than that says how the versions did, not how they do
+LATE_S = 5.0
+
+
+@dataclass(slots=True)
+class WatchedRelease:
+    """`asked`: the newest instant asked for, had or not. The record may be behind `analysed`: what is lost with this
+    process is asked for again."""
+
+    release: Release
+    need: Need
+    analysed: Analysed | None = None
+    asked: float = 0.0
+    history: StableHistory | None = None
+    history_due: float = 0.0
+
+    @classmethod
+    def of(cls, release: Release) -> WatchedRelease:
+        return cls(release, need_of(release))
+
+    def follow(self, release: Release) -> None:
+        """The Release has changed."""
+        self.release, self.need = release, need_of(release)
+
+    @property
+    def record(self) -> AnalysisRecord:
+        """The newest analysis: another process may have recorded more than this one knows."""
+        stored = self.release.status.analysis
+        return self.analysed.record if self.analysed and _goes_on(self.analysed.record, stored) else stored
+
+    def due(self, now: float, settle_s: float) -> Need | None:
+        """What to ask where an instant has come that was not asked for yet."""
+        record = self.record
+        through = record.data_through or record.started_at or 0.0
+        newest = (now - settle_s) // self.need.interval * self.need.interval
+        if newest <= max(through, self.asked):
+            return None
+        self.asked = newest
+        return replace(self.need, data_through=through)
+
+    def case(self, reading: Reading) -> Case:
+        return Case(self.release, self.record, replace(reading, history=self.history))
+
+    def lacks_history(self, now: float) -> bool:
+        return self.history is None and self.record.dispersion is None and now >= self.history_due
+
+    def knows_of(self, release: Release, now: float) -> tuple[AnalysisRecord, Look | None] | None:
+        """What a pass may use of it for this version of the Release: a look only where it is one at the same step, and
+        of the present."""
+        analysed = self.analysed
+        if analysed is None or release.uid != self.release.uid:
+            return None
+        stored = release.status.analysis
+        if not _goes_on(analysed.record, stored):
+            return None
+        # What was written and read back is the same to the microsecond only: nothing new is nothing to write.
+        record = stored if _same(analysed.record, stored) else analysed.record
+        look = analysed.look
+        late = self.need.interval * LATE_INTERVALS + LATE_S
+        usable = look is not None and analysed.step == release.status.step and now - look.at <= late
+        return record, look if usable else None
+
+    def would_move(self, now: float) -> bool:
+        """Whether a pass would bring the Release further by the newest look."""
+        look = self.analysed.look if self.analysed else None
+        return look is not None and moves(self.release.status, look.verdict, recorded_policy(self.release), now)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the record lacks something that a person would want to know now."""
+        if self.analysed is None:
+            return False
+        status, known = self.release.status, self.analysed
+        first_look = status.evidence is None and known.look is not None
+        turned = known.look is not None and known.look.verdict != status.verdict
+        return first_look or turned or status.analysis.problem != known.record.problem
+
+
+def _goes_on(known: AnalysisRecord, stored: AnalysisRecord) -> bool:
+    """Whether what is known includes everything that is stored."""
+    if known.started_at != stored.started_at:
+        return False
+    return (known.data_through or 0.0) >= (stored.data_through or 0.0) - SAME_INSTANT_S
+
+
+def _same(known: AnalysisRecord, stored: AnalysisRecord) -> bool:
+    through = (known.data_through or 0.0) - (stored.data_through or 0.0)
+    return abs(through) <= SAME_INSTANT_S and known.problem == stored.problem
+
+
+def is_judged(release: Release) -> bool:
+    """Whether telemetry of this Release can still change anything."""
+    status = release.status
+    if status.analysis.started_at is None:
+        return False
+    if status.phase is Phase.PROMOTING:
+        return status.stage is Stage.SHIFT_ALL
+    return status.phase in {Phase.SHIFTING, Phase.PAUSED}
+
+
+def first_need(release: Release) -> Need:
+    """What it needed to know when it began to be judged."""
+    return replace(need_of(release), data_through=release.status.analysis.started_at or 0.0)
+
+
+def need_of(release: Release) -> Need:
+    """What a judged Release needs to know, by its own policy."""
+    policy = recorded_policy(release)
+    analysis = release.status.analysis
+    return Need(
+        release=release.key,
+        namespace=release.namespace,
+        stable_workload=release.spec.deployment,
+        canary_workload=release.canary_name,
+        interval=policy.analysis.interval,
+        data_through=analysis.data_through or analysis.started_at or 0.0,
+        latency=policy.analysis.mesh_latency is not None,
+        series=series_of(policy.mesh.metrics, release.status.mesh),
+    )
