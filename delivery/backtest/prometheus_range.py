@@ -14,8 +14,8 @@ from delivery.telemetry.history import history_of
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import MetricsSource
 from delivery.telemetry.ranges import samples_of, tables_over
-from delivery.telemetry.samples import ArmIncrement, Sample
-from delivery.telemetry.tables import CANARY, Table
+from delivery.telemetry.samples import CANARY, ArmIncrement, Sample
+from delivery.telemetry.tables import Table
 from mesh_adapters.adapter import Series
 
 Course = list[tuple[float, Table]]

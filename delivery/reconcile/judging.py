@@ -6,25 +6,34 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from analysis.dispersion import WITHOUT_HISTORY, learn_dispersion
-from analysis.errors import InvalidObservation, InvalidState
+from analysis.errors import InvalidObservation
 from analysis.judge import Judge, Judgement, ReleaseSettings, ReleaseTick, Tolerance
 from analysis.observation import LatencyCounts, TickCounts
+from analysis.several import judged_with
 from analysis.trace import followed
 from delivery.decision.snapshot import Look
 from delivery.decision.steps import advance_tolerances
+from delivery.reconcile.custom_judging import (
+    LEAST_SLOWING,
+    CountingMetric,
+    counting_metrics,
+    custom_evidence,
+    with_answers,
+)
 from delivery.reconcile.recorded import recorded_policy
+from delivery.reconcile.rows import Row, judge_rows
 from delivery.resources.metrics import LatencyMetric, ToleranceSpec
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import AnalysisRecord, EvidencePoint, Release, ReleaseStatus
 from delivery.telemetry.history import HISTORY_TICK_S
 from delivery.telemetry.samples import Reading, Sample, StableHistory, counted_before
 
-LEAST_SLOWING = 0.1  # no canary can be shown not to be slower at all
 FOLLOWED_AFTER_S = 5.0  # every proxy has the new weight, and what was sent by the old one has been answered
 
 
@@ -80,27 +89,31 @@ def analyse(cases: Sequence[Case], now: float) -> list[Analysed]:
     cannot be true (more errors than requests) is left out and said; a state of another version is begun anew and said.
     """
     works = [_Work.begin(case) for case in cases]
-    judged = [work for work in works if work.to_judge]
-    if judged:
-        _judge(judged, now)
+    _judge(works, now)
     return [work.done() for work in works]
 
 
 @dataclass(slots=True)
 class _Work:
-    """One case on its way."""
+    """One case on its way: a row for the mesh's metrics, and one for each counting metric of the policy's own."""
 
     case: Case
     policy: DeliveryPolicySpec
     record: AnalysisRecord
     fresh: list[Sample]
+    main: Row
+    counting: list[CountingMetric]
     problem: str | None = None
     look: Look | None = None
 
     @classmethod
     def begin(cls, case: Case) -> _Work:
         policy = recorded_policy(case.release)
-        return cls(case, policy, _with_dispersion(case.record, case.reading.history, policy), case.fresh)
+        record, fresh = _with_dispersion(case.record, case.reading.history, policy), case.fresh
+        status, started_at = case.release.status, record.started_at or 0.0
+        settings = judge_settings(policy, record.dispersion)
+        main = Row(settings, record.state, [_tick(sample, started_at, status) for sample in fresh], status.step)
+        return cls(case, policy, record, fresh, main, counting_metrics(policy, settings, record, fresh, status.step))
 
     @property
     def learns(self) -> bool:
@@ -109,22 +122,22 @@ class _Work:
         return not self.record.state and history is not None and bool(history.requests.size)
 
     @property
-    def to_judge(self) -> bool:
-        return bool(self.fresh) or self.learns
+    def rows(self) -> list[Row]:
+        if not (self.fresh or self.learns):
+            return []
+        return [self.main, *(metric.row for metric in self.counting)] if self.fresh else [self.main]
 
-    def settings(self) -> ReleaseSettings:
-        return judge_settings(self.policy, self.record.dispersion)
-
-    def tick(self, number: int) -> ReleaseTick | None:
-        if number >= len(self.fresh):
-            return None
-        return _tick(self.fresh[number], self.record.started_at or 0.0, self.case.release.status)
-
-    def judged(self, judgement: Judgement, state: dict[str, Any], now: float) -> None:
-        changes: dict[str, Any] = {"state": state}
+    def finish(self, now: float) -> None:
+        """Takes what its rows have come to into the record, and looks."""
+        if self.main.judgement is None:
+            return
+        changes: dict[str, Any] = {"state": self.main.state}
+        self.problem = self.main.problem
         if self.fresh:
+            custom, others = custom_evidence(self.policy, self.record, self.fresh, self.counting)
+            judgement = judged_with(self.main.judgement, self.main.settings, others)
             quality = tuple(f"{finding.code}: {finding.message}" for finding in judgement.quality)
-            changes |= {"course": _course(self.record, judgement, self.fresh), "quality": quality}
+            changes |= {"course": _course(self.record, judgement, self.fresh), "quality": quality, "custom": custom}
             self.look = _look(judgement, self.policy, now)
         self.record = self.record.model_copy(update=changes)
 
@@ -135,50 +148,22 @@ class _Work:
                 "data_through": max(self.case.through, reading.data_through),
                 "last_data_at": heard[-1] if heard else self.record.last_data_at,
                 "problem": reading.problem or self.problem,
+                "problem_reason": reading.reason.value if reading.reason else None,
                 "queries": reading.queries,
+                "custom": with_answers(self.policy, self.record.custom, reading.custom),
             }
         )
         return Analysed(updated, self.look, self.case.release.status.step)
 
 
 def _judge(works: Sequence[_Work], now: float) -> None:
-    judge = _resumed(works)
-    for row, work in enumerate(works):
+    for work in works:
         history = work.case.reading.history
         if work.learns and history is not None:
-            _learn_stable(judge, row, history, work.record.started_at or 0.0)
-    for number in range(max(len(work.fresh) for work in works)):
-        _observe(judge, works, [work.tick(number) for work in works])
-    judgements = judge.judge([work.case.release.status.step for work in works])
-    for work, judgement, state in zip(works, judgements, judge.states(), strict=True):
-        work.judged(judgement, state, now)
-
-
-def _resumed(works: Sequence[_Work]) -> Judge:
-    settings = [work.settings() for work in works]
-    states = [work.record.state or _nothing_yet(one) for work, one in zip(works, settings, strict=True)]
-    while True:
-        try:
-            return Judge.resume(settings, states)
-        except InvalidState as problem:
-            told = f"{problem.field} {problem.problem}"
-            works[problem.index].problem = f"the evidence so far could not be read and is begun anew: {told}"
-            states[problem.index] = _nothing_yet(settings[problem.index])
-
-
-def _nothing_yet(settings: ReleaseSettings) -> dict[str, Any]:
-    return Judge.start([settings]).states()[0]
-
-
-def _observe(judge: Judge, works: Sequence[_Work], ticks: list[ReleaseTick | None]) -> None:
-    while any(tick is not None for tick in ticks):
-        try:
-            judge.observe(ticks)
-        except InvalidObservation as mistake:
-            works[mistake.index].problem = f"a sample was left out: {mistake.field} {mistake.problem}"
-            ticks[mistake.index] = None
-        else:
-            return
+            work.main.learn = partial(_learn_stable, history=history, started_at=work.record.started_at or 0.0)
+    judge_rows([row for work in works for row in work.rows])
+    for work in works:
+        work.finish(now)
 
 
 def _with_dispersion(
@@ -196,7 +181,7 @@ def _with_dispersion(
     return record.model_copy(update={"dispersion": learned.phi, "dispersion_note": learned.note})
 
 
-def _learn_stable(judge: Judge, row: int, history: StableHistory, started_at: float) -> None:
+def _learn_stable(judge: Judge, row: int, *, history: StableHistory, started_at: float) -> None:
     """What stable was like before the release; an impossible history teaches nothing."""
     requests, errors = history.requests.sum(axis=1), history.errors.sum(axis=1)
     tick = TickCounts.of_stable(row, history.t - started_at, requests, errors)

@@ -8,9 +8,11 @@ from delivery.decision.snapshot import Look
 from delivery.decision.waking import moves
 from delivery.reconcile.judging import Analysed, Case
 from delivery.reconcile.recorded import recorded_policy
+from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import AnalysisRecord, Phase, Release, Stage
+from delivery.telemetry.expressions import Expression, expressions_of
 from delivery.telemetry.needs import Need
-from delivery.telemetry.samples import SAME_INSTANT_S, Reading, StableHistory
+from delivery.telemetry.samples import CANARY, SAME_INSTANT_S, STABLE, Reading, StableHistory
 from mesh_adapters.meshes import series_of
 
 LATE_INTERVALS = 2.0  # a look older than that says how the versions did, not how they do
@@ -131,4 +133,16 @@ def need_of(release: Release) -> Need:
         data_through=analysis.data_through or analysis.started_at or 0.0,
         latency=policy.analysis.mesh_latency is not None,
         series=series_of(policy.mesh.metrics, release.status.mesh),
+        expressions=_expressions(release, policy),
     )
+
+
+def _expressions(release: Release, policy: DeliveryPolicySpec) -> tuple[Expression, ...]:
+    if not policy.analysis.custom:
+        return ()
+    arms = {STABLE: (release.spec.deployment, release.stable_name), CANARY: (release.canary_name, release.canary_name)}
+    values = {
+        arm: {"workload": workload, "service": service, "namespace": release.namespace, "arm": arm}
+        for arm, (workload, service) in arms.items()
+    }
+    return expressions_of(policy.analysis.custom, values)

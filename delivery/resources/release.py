@@ -145,6 +145,16 @@ class EvidencePoint(Record):
     advance: float
 
 
+class CustomMetricRecord(Record):
+    """A metric of the policy's own: its evidence so far, its queries as they were asked, and their last answer."""
+
+    kind: str
+    state: dict[str, Any] = Field(default_factory=dict)
+    queries: dict[str, str] = Field(default_factory=dict, description="resolved, by arm and field of the policy")
+    answer: dict[str, float] = Field(default_factory=dict, description="at dataThrough, by arm and field")
+    problem: str | None = None
+
+
 class AnalysisRecord(Record):
     """The statistics so far. `data_through` is the last instant that counted."""
 
@@ -153,11 +163,13 @@ class AnalysisRecord(Record):
     last_data_at: Time | None = None
     state: dict[str, Any] = Field(default_factory=dict)
     problem: str | None = None
+    problem_reason: str | None = Field(default=None, description="the problem's name, as Unreachable or Partial")
     dispersion: float | None = Field(default=None, description="what divides the evidence; not known yet if left out")
     dispersion_note: str | None = None
     quality: tuple[str, ...] = Field(default=(), description="what the data leave doubtful, most serious first")
     course: tuple[EvidencePoint, ...] = Field(default=(), description="the evidence over time, at most 64 points")
     queries: tuple[str, ...] = ()
+    custom: dict[str, CustomMetricRecord] = Field(default_factory=dict, description="by the metrics' names")
 
 
 class Deferred(Record):

@@ -11,8 +11,8 @@ import numpy as np
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import MetricsSource
 from delivery.telemetry.ranges import samples_of, tables_over
-from delivery.telemetry.samples import StableHistory
-from delivery.telemetry.tables import STABLE, Table
+from delivery.telemetry.samples import STABLE, StableHistory
+from delivery.telemetry.tables import Table
 
 HISTORY_S, HISTORY_TICK_S = 3600.0, 10.0
 LATENCIES_S = 600.0  # as long as the judge remembers them

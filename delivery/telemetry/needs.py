@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from delivery.telemetry.expressions import Expression
 from mesh_adapters.adapter import Series
 from mesh_adapters.istio.series import ISTIO
 
@@ -27,6 +28,7 @@ class Need:
     data_through: float
     latency: bool = False
     series: Series = ISTIO
+    expressions: tuple[Expression, ...] = ()
 
     def due(self, now: float, settle: float) -> tuple[float, ...]:
         """The instants after `data_through` that were scraped by `now`, oldest first (seconds since the epoch)."""

@@ -25,6 +25,7 @@ from delivery.telemetry.reasons import AccessRefused, MetricsUnavailable, QueryR
 SENTENCE = 500
 FIRST_WAIT_S, LONGEST_WAIT_S, LEAST_TIMEOUT_S = 0.2, 2.0, 0.1
 SAME_INSTANT_S = 0.5
+POWERS = tuple(2.0**power for power in range(-12, 13))  # a quarter of a millisecond to an hour, in seconds
 PASSING = {Reason.UNREACHABLE, Reason.SLOW, Reason.SERVER_ERROR}
 TOLD = 200  # characters of what went wrong: an answer may be of any size
 Answer = TypeVar("Answer")
@@ -32,10 +33,12 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One series' value at the instant asked for."""
+    """One series' value at the instant asked for; of a native histogram its count, and `buckets` (upper bound, count at
+    or below it)."""
 
     labels: Mapping[str, str]
     value: float
+    buckets: tuple[tuple[float, float], ...] = ()
 
 
 class MetricsSource(Protocol):
@@ -69,7 +72,7 @@ class Prometheus:
             answer = self._connection.custom_query(promql, params=params, timeout=timeout)
             self._require_few(len(answer))
             _require_instant(answer, at)
-            return [_point(entry["metric"], entry["value"][1]) for entry in answer]
+            return [_point_of(entry) for entry in answer]
 
         return self._asked(promql, ask, within_s)
 
@@ -147,10 +150,25 @@ def _may_pass(problem: BaseException) -> bool:
 def _require_instant(answer: Sequence[Mapping[str, Any]], at: float) -> None:
     """A cache in between, or a server that is behind, may answer for another instant: its counts are not those."""
     for entry in answer:
-        off = float(entry["value"][0]) - at
+        off = float((entry["value"] if "value" in entry else entry["histogram"])[0]) - at
         if not abs(off) <= SAME_INSTANT_S:
             when = "older" if off < 0 else "newer"
             raise AnswerProblem(Reason.OTHER_INSTANT, f"the samples are {abs(off):.0f} s {when} than was asked for")
+
+
+def _point_of(entry: Mapping[str, Any]) -> Point:
+    if "histogram" in entry:
+        return native_point(entry["metric"], entry["histogram"][1])
+    return _point(entry["metric"], entry["value"][1])
+
+
+def native_point(labels: Mapping[str, str], histogram: Mapping[str, Any]) -> Point:
+    """A native histogram by powers of two, which are bounds at every resolution but the coarsest: two versions that
+    record at different resolutions are compared at the coarser."""
+    counts = sorted((float(upper), float(count)) for _, _, upper, count in histogram.get("buckets") or ())
+    at_or_below = [(bound, sum(count for upper, count in counts if upper <= bound * (1 + 1e-9))) for bound in POWERS]
+    total = float(histogram["count"])
+    return Point(dict(labels), total, (*at_or_below, (math.inf, total)))
 
 
 def _point(labels: Mapping[str, str], value: str) -> Point:

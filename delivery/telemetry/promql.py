@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from delivery.telemetry.limits import LOOK_BACK, QUERY_LIMIT, SERIES_LIMIT
 from delivery.telemetry.needs import Need
 from mesh_adapters.adapter import LabelMatch, Series
 
-QUERY_LIMIT = 60_000  # characters; VictoriaMetrics needs its -search.maxQueryLen raised to this
-SERIES_LIMIT = 15_000  # expected in one answer: what one takes in memory, and how long the others would wait for it
 SERIES_GUESSED, BUCKETS_GUESSED = 20, 80  # of a release that was not asked about yet
-LOOK_BACK = "10m"
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from analysis.proportion import Floats
 from delivery.telemetry.reasons import Reason
 
 SAME_INSTANT_S = 1e-5
+STABLE, CANARY = "stable", "canary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class ArmIncrement:
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One tick, (start, end] in seconds since the epoch; `restarted` is the part of the counters that began anew,
-    `shadow` the requests and errors of a fixed half of stable's instances.
+    `shadow` the requests and errors of a fixed half of stable's instances. Of the policy's own metrics, by name and
+    stable's first: `counts` what was added, `values` what they were, None where nothing was shown.
     """
 
     start: float
@@ -31,6 +34,8 @@ class Sample:
     canary: ArmIncrement
     restarted: float = 0.0
     shadow: tuple[float, float] = (0.0, 0.0)
+    counts: Mapping[str, tuple[ArmIncrement, ArmIncrement]] = field(default_factory=dict)
+    values: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
 
 def counted_before(sample: Sample, data_through: float) -> bool:
@@ -51,6 +56,15 @@ class StableHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomReading:
+    """One metric of the policy's own: its resolved queries by `arm.part`, their last answer, what stood in the way."""
+
+    queries: Mapping[str, str]
+    answer: Mapping[str, float]
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The ticks collected, up to which instant, and what stood in the way of more; stable's history where asked.
 
@@ -63,3 +77,4 @@ class Reading:
     reason: Reason | None = None
     queries: tuple[str, ...] = ()
     history: StableHistory | None = None
+    custom: Mapping[str, CustomReading] = field(default_factory=dict)

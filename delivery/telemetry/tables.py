@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from analysis.increments import increments, merged
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import Point
-from delivery.telemetry.samples import ArmIncrement
+from delivery.telemetry.samples import CANARY, STABLE, ArmIncrement
 from mesh_adapters.adapter import Series
 
-STABLE, CANARY = "stable", "canary"
 RequestKey = tuple[str, str, tuple[bool, tuple[str, ...]]]  # instance, arm, (failed, the labels that say so)
 BucketKey = tuple[str, str, float]  # instance, arm, upper bound
 

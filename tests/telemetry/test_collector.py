@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from delivery.telemetry.collector import Collector
+from delivery.telemetry.limits import QUERY_LIMIT
 from delivery.telemetry.memory import MemoryPrometheus
-from delivery.telemetry.promql import QUERY_LIMIT
 from delivery.telemetry.samples import ArmIncrement, Reading
 from tests.telemetry.collected import collected
 from tests.telemetry.istio_counters import bucket, need, requests

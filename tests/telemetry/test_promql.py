@@ -8,9 +8,10 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from delivery.telemetry.limits import QUERY_LIMIT
 from delivery.telemetry.memory import Counter, MemoryPrometheus
 from delivery.telemetry.needs import Need
-from delivery.telemetry.promql import QUERY_LIMIT, chunks, requests_query
+from delivery.telemetry.promql import chunks, requests_query
 from mesh_adapters.istio.series import ISTIO
 from mesh_adapters.linkerd.series import LINKERD
 from tests.telemetry.istio_counters import need
