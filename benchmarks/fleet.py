@@ -39,7 +39,13 @@ SCRAPES_AN_INTERVAL = 1
 def policy(interval_s: float) -> dict[str, object]:
     """Three metrics, and a first step that is not left while anybody measures."""
     canary = {"steps": [5, 50], "minStepDuration": "4h", "maxStepDuration": "5h"}
-    metrics = [{"kind": "errorRate"}, {"kind": "latency"}]
+    matched = '{namespace="{{ namespace }}", deployment="{{ workload }}"}'
+    asked = {
+        "total": f"sum by (instance) (cache_lookups_total{matched})",
+        "errors": f"sum by (instance) (cache_misses_total{matched})",
+    }
+    custom = {"name": "cache-misses", "kind": "errorRate", "query": asked}
+    metrics = [{"kind": "errorRate"}, {"kind": "latency"}, custom]
     return {
         "strategy": {"canary": canary},
         "analysis": {"interval": f"{interval_s:g}s", "warmUp": "0s", "metrics": metrics},

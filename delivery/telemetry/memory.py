@@ -16,6 +16,8 @@ _QUERY = re.compile(
     r"sum by \((?P<by>[^)]*)\) "
     r"\((?P<over>last_over_time\()?(?P<metric>\w+)\{(?P<matches>.*)\}(?:\[(?P<minutes>\d+)m\]\))?\)"
 )
+_PART = re.compile(r'label_replace\(\((?P<asked>.*?)\n\), "headgate_part", "(?P<part>\d+)", "", ""\)', re.DOTALL)
+_EARLIER = re.compile(r"last_over_time\(\((?P<asked>.*)\)\[(?P<minutes>\d+)m:\]\)", re.DOTALL)
 _MATCH = re.compile(r'(\w+)(=~|!~|!=|=)"((?:[^"\\]|\\.)*)"')
 
 
@@ -55,11 +57,22 @@ class MemoryPrometheus:
         del within_s  # it answers at once
         self.check()
         self.asked.append((promql, at))
-        parsed = _QUERY.fullmatch(promql)
+        if "label_replace(" not in promql:
+            return self._answer(promql, at)
+        return [
+            Point({**point.labels, "headgate_part": part["part"]}, point.value)
+            for part in _PART.finditer(promql)
+            for point in self._answer(part["asked"], at)
+        ]
+
+    def _answer(self, promql: str, at: float) -> list[Point]:
+        earlier = _EARLIER.fullmatch(promql)
+        parsed = _QUERY.fullmatch(earlier["asked"] if earlier else promql)
         if parsed is None:
             raise InvalidSpec(f"the in-memory Prometheus does not know this form of query: {promql}")
         matches = [LabelMatch(label, op, _unquoted(v)) for label, op, v in _MATCH.findall(parsed["matches"])]
         window = float(parsed["minutes"]) * 60 if parsed["over"] else None
+        window = float(earlier["minutes"]) * 60 if earlier else window
         sums: dict[tuple[tuple[str, str], ...], float] = {}
         for counter, instance, value in self._shown(at, window):
             labels = {**dict(counter.labels), "instance": instance}
