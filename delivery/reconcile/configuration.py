@@ -7,6 +7,7 @@ from delivery.cluster.kinds import CLUSTER_DELIVERY_POLICY, DELIVERY_POLICY, SER
 from delivery.cluster.reader import Reader
 from delivery.decision.snapshot import Configuration
 from delivery.errors import InvalidSpec
+from delivery.reconcile.policies import refused_query
 from delivery.reconcile.routes import Routes
 from delivery.resources.annotations import MANAGED_BY, MANAGER, POLICY
 from delivery.resources.annotations import SERVICE as SERVICE_ANNOTATION
@@ -36,14 +37,22 @@ def find_policy(reader: Reader, deployment: Object) -> DeliveryPolicySpec:
     name, namespace = _annotations(deployment)[POLICY], deployment["metadata"]["namespace"]
     found = reader.find(DELIVERY_POLICY, name, namespace) if name else None
     if found:
-        return parse_policy(found.get("spec"), f"DeliveryPolicy {namespace}/{name}")
+        return _usable(found, f"DeliveryPolicy {namespace}/{name}")
     found = reader.find(CLUSTER_DELIVERY_POLICY, name) if name else None
     if found:
-        return parse_policy(found.get("spec"), f"ClusterDeliveryPolicy {name}")
+        return _usable(found, f"ClusterDeliveryPolicy {name}")
     raise InvalidSpec(
         f"{_named(deployment)}: annotation {POLICY} names {name!r}, and there is neither a DeliveryPolicy of that name "
         f"in namespace {namespace} nor a ClusterDeliveryPolicy; create one or correct the annotation"
     )
+
+
+def _usable(policy: Object, where: str) -> DeliveryPolicySpec:
+    spec = parse_policy(policy.get("spec"), where)
+    refused = refused_query(policy) if spec.analysis.custom else None
+    if refused:
+        raise InvalidSpec(refused)
+    return spec
 
 
 def find_service(reader: Reader, deployment: Object) -> Object:

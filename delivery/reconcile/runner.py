@@ -19,7 +19,7 @@ from delivery.reconcile.gather import Gatherer
 from delivery.reconcile.leadership import Leadership, SoleLeadership, Timing, new_identity, prompt
 from delivery.reconcile.observation import Observation
 from delivery.reconcile.parsed import Releases
-from delivery.reconcile.policies import PolicyChecker
+from delivery.reconcile.policies import DryRun, PolicyChecker
 from delivery.reconcile.queue import WorkQueue
 from delivery.reconcile.reconciler import Outcome, Reconciler
 from delivery.reconcile.records import Records
@@ -32,6 +32,7 @@ from delivery.telemetry.collector import Collector
 from mesh_adapters.meshes import Mesh
 
 log = structlog.get_logger()
+POLICIES_AGAIN_S = 30.0  # after which one whose queries nobody answered is tried again
 
 
 class Controller:
@@ -60,7 +61,8 @@ class Controller:
             on_release=self._observation.stir,
             on_policy=lambda _kind, _policy: self._policies_due.set(),
         )
-        self._policies = PolicyChecker(cluster, events, clock)
+        dry_run: DryRun = lambda metrics: collector.dry_run(metrics, clock.now())  # noqa: E731
+        self._policies = PolicyChecker(cluster, events, clock, dry_run)
         self._reconciler = Reconciler(
             Gatherer(self._watching.memory, routes, parsed),
             Gatherer(Live(cluster), routes, parsed, self._watching.memory),
@@ -105,16 +107,18 @@ class Controller:
         for key in tuple(self._refused):
             self._queue.add(key)
 
-    def _check_policy(self, kind: Kind, policy: Object) -> None:
+    def _check_policy(self, kind: Kind, policy: Object) -> bool:
+        """False where it is to be checked again."""
         meta = policy["metadata"]
         if self._leadership.term(meta.get("namespace") or "", meta["name"]) is None:
-            return
+            return True
         try:
-            self._policies.check(kind, policy)
+            return self._policies.check(kind, policy)
         except HeadgateError as problem:
             log.warning("policy not checked", policy=meta["name"], problem=str(problem))
         except Exception:  # one policy of a shape nobody foresaw must not end the thread
             log.exception("policy not checked by a defect", policy=meta["name"])
+        return True
 
     def _own_releases(self) -> list[Release]:
         active = self._watching.active_releases()
@@ -129,10 +133,13 @@ class Controller:
         self._observation.stir()
 
     def _check_policies(self) -> None:
-        while self._policies_due.wait() and not self._stopped:
+        settled = True
+        while not self._stopped:
+            self._policies_due.wait(None if settled else POLICIES_AGAIN_S)
             self._policies_due.clear()
-            for kind, policy in self._watching.policies():
-                self._check_policy(kind, policy)
+            if not self._stopped:
+                checked = [self._check_policy(kind, policy) for kind, policy in self._watching.policies()]
+                settled = all(checked)
 
     # -- working --
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 
 from delivery.errors import HeadgateError
+from delivery.resources.metrics import Metric
 from delivery.telemetry.chunk import Chunk, WrongQueries
+from delivery.telemetry.dry_run import mistakes
 from delivery.telemetry.history import histories_of, together
 from delivery.telemetry.needs import Need
 from delivery.telemetry.progress import Known, Progress
@@ -55,6 +57,10 @@ class Collector:
             except HeadgateError as problem:
                 found.update(dict.fromkeys((need.release for need in part), problem))
         return found
+
+    def dry_run(self, metrics: Sequence[Metric], now: float) -> list[str]:
+        """What Prometheus refuses of these metrics' own queries, each with its field. Raises as the source does."""
+        return mistakes(self._source, metrics, now)
 
     def _chunk(self, needs: Sequence[Need], now: float) -> Chunk:
         releases = []

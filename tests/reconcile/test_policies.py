@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from delivery.cluster.kinds import CLUSTER_DELIVERY_POLICY, DELIVERY_POLICY, EVENT
+from delivery.errors import Unavailable
 from delivery.reconcile.events import Events
-from delivery.reconcile.policies import PolicyChecker
+from delivery.reconcile.policies import DryRun, PolicyChecker, refused_query
+from delivery.resources.metrics import Metric
 from tests.decision.given import NOW
 from tests.reconcile.memory_cluster import MemoryCluster, StillClock
 from tests.reconcile.rig import Rig, fast
 
 
-def checker(cluster: MemoryCluster) -> PolicyChecker:
+def checker(cluster: MemoryCluster, dry_run: DryRun = lambda _: []) -> PolicyChecker:
     clock = StillClock(NOW)
-    return PolicyChecker(cluster.client, Events(cluster.client, clock), clock)
+    return PolicyChecker(cluster.client, Events(cluster.client, clock), clock, dry_run)
 
 
 def policy(spec: Any) -> dict[str, Any]:
@@ -62,6 +65,54 @@ def test_what_is_said_already_is_not_written_again() -> None:
         cluster.writes.clear()
         checking.check(DELIVERY_POLICY, cluster.get(DELIVERY_POLICY, "standard", "shop"))
         assert cluster.writes == []
+
+
+CUSTOM = {
+    "analysis": {
+        "metrics": [
+            {"kind": "errorRate"},
+            {"name": "queue", "kind": "gaugeMean", "query": {"value": 'queue{deployment="{{ workload }}"}'}},
+        ]
+    }
+}
+
+
+def test_its_own_queries_are_tried_once_a_generation() -> None:
+    cluster, tried = MemoryCluster(), list[str]()
+
+    def dry_run(metrics: Sequence[Metric]) -> list[str]:
+        tried.extend(metric.name for metric in metrics)
+        return ["spec.analysis.metrics[1].query.value: parse error"]
+
+    checking = checker(cluster, dry_run)
+    cluster.put(DELIVERY_POLICY, policy(CUSTOM))
+    for _ in range(2):
+        assert checking.check(DELIVERY_POLICY, cluster.get(DELIVERY_POLICY, "standard", "shop"))
+    assert tried == ["errors", "queue"]
+    said = "DeliveryPolicy shop/standard: spec.analysis.metrics[1].query.value: parse error"
+    assert (condition(cluster)["status"], condition(cluster)["reason"]) == ("False", "InvalidQuery")
+    assert [event["message"] for event in cluster.list(EVENT).items] == [said]
+    assert refused_query(cluster.get(DELIVERY_POLICY, "standard", "shop")) == said
+    corrected = cluster.get(DELIVERY_POLICY, "standard", "shop")
+    corrected["metadata"]["generation"] = 4
+    assert refused_query(corrected) is None
+
+
+def test_queries_that_nobody_answers_are_tried_again() -> None:
+    cluster, answers = MemoryCluster(), [Unavailable("Prometheus is away"), None]
+
+    def dry_run(_: Sequence[Metric]) -> list[str]:
+        answer = answers.pop(0)
+        if answer:
+            raise answer
+        return []
+
+    checking = checker(cluster, dry_run)
+    assert not checking.check(DELIVERY_POLICY, cluster.put(DELIVERY_POLICY, policy(CUSTOM)))
+    assert (condition(cluster)["status"], condition(cluster)["reason"]) == ("Unknown", "QueriesNotTried")
+    assert cluster.list(EVENT).items == []
+    assert checking.check(DELIVERY_POLICY, cluster.get(DELIVERY_POLICY, "standard", "shop"))
+    assert condition(cluster)["status"] == "True"
 
 
 def test_a_policy_deleted_meanwhile_is_no_failure() -> None:

@@ -15,7 +15,7 @@ from delivery.telemetry.expressions import Expression, common_query, expressions
 from delivery.telemetry.memory import Counter, MemoryPrometheus
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import native_point
-from delivery.telemetry.samples import ArmIncrement, Reading
+from delivery.telemetry.samples import Reading
 from tests.telemetry.collected import collected
 from tests.telemetry.istio_counters import need, requests
 
@@ -84,7 +84,8 @@ def test_every_kind_is_counted_from_its_own_series(source: MemoryPrometheus) -> 
     stable, canary = sample.counts["jobs"]
     assert (stable.requests, stable.errors, canary.requests, canary.errors) == (100, 2, 20, 1)
     stable, canary = sample.counts["database"]
-    assert stable == ArmIncrement(100, 0, ((50.0, 50.0), (500.0, pytest.approx(90.0)), (math.inf, 100.0)))
+    assert (stable.requests, [bound for bound, _ in stable.buckets]) == (100, [50.0, 500.0, math.inf])
+    assert [count for _, count in stable.buckets] == pytest.approx([50.0, 90.0, 100.0])
     assert canary.buckets[0] == (50.0, 10.0)
     assert sample.values == {"retries": (pytest.approx(0.1), 0.5), "queue": (6.0, 9.0)}
 
