@@ -32,7 +32,7 @@ from delivery.resources.crds import write_definitions
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "benchmarks"
 NAMESPACES = 20
-AT_ONCE = 50
+AT_ONCE = 200
 SCRAPES_AN_INTERVAL = 1
 
 

@@ -10,6 +10,7 @@ from requests import PreparedRequest
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from delivery.errors import InvalidSpec
+from delivery.telemetry.answers import decode
 from delivery.telemetry.bounded import BoundedSession
 
 TIMEOUT_S = 5.0
@@ -40,7 +41,7 @@ class Access:
 
     def session(self) -> BoundedSession:
         """Calls that go this way. Raises InvalidSpec for what cannot be meant or cannot be read."""
-        session = BoundedSession(self.timeout_s, self.max_bytes)
+        session = BoundedSession(self.timeout_s, self.max_bytes, decode)
         session.auth = self._auth()
         session.headers.update(self.headers)
         session.verify = str(_readable(self.ca_file, "CA")) if self.ca_file else True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -130,13 +130,15 @@ def _slow(within: float) -> AnswerProblem:
 
 
 class BoundedSession(requests.Session):
-    """Every call is a POST of its parameters as a form: a query may be longer than an address may be.
+    """Every call is a POST of its parameters as a form: a query may be longer than an address may be. `decode` is what
+    an answer's `json` does with its content; it raises ValueError.
 
     Raises AnswerProblem, and what `requests` raises.
     """
 
-    def __init__(self, timeout_s: float, max_bytes: int) -> None:
+    def __init__(self, timeout_s: float, max_bytes: int, decode: Callable[[bytes], Any]) -> None:
         super().__init__()
+        self._decode = decode
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self.trust_env = False  # which proxy and which credentials are used is said, not found
@@ -181,4 +183,5 @@ class BoundedSession(requests.Session):
                     raise AnswerProblem(Reason.TOO_LARGE, told)
                 pieces.append(piece)
         response._content = b"".join(pieces)  # where `requests` keeps what was read
+        response.json = lambda **_: self._decode(response.content)  # type: ignore[method-assign]  # for its caller
         _require_whole(response)

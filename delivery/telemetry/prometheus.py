@@ -19,6 +19,7 @@ from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_rando
 
 from delivery.errors import HeadgateError
 from delivery.telemetry.access import Access
+from delivery.telemetry.answers import Entry
 from delivery.telemetry.bounded import AnswerProblem
 from delivery.telemetry.reasons import AccessRefused, MetricsUnavailable, QueryRefused, Reason
 
@@ -72,7 +73,7 @@ class Prometheus:
             answer = self._connection.custom_query(promql, params=params, timeout=timeout)
             self._require_few(len(answer))
             _require_instant(answer, at)
-            return [_point_of(entry) for entry in answer]
+            return [_point(entry) for entry in answer]
 
         return self._asked(promql, ask, within_s)
 
@@ -97,7 +98,7 @@ class Prometheus:
 
         def ask(timeout: float) -> list[Point]:
             answer = self._connection.custom_query("vector(1)", timeout=timeout)
-            return [_point(entry["metric"], entry["value"][1]) for entry in answer]
+            return [_point(entry) for entry in answer]
 
         self._asked("vector(1)", ask, None)
 
@@ -147,19 +148,23 @@ def _may_pass(problem: BaseException) -> bool:
     return isinstance(problem, MetricsUnavailable) and problem.reason in PASSING
 
 
-def _require_instant(answer: Sequence[Mapping[str, Any]], at: float) -> None:
+def _require_instant(answer: Sequence[Entry], at: float) -> None:
     """A cache in between, or a server that is behind, may answer for another instant: its counts are not those."""
     for entry in answer:
-        off = float((entry["value"] if "value" in entry else entry["histogram"])[0]) - at
+        found = entry.histogram or entry.value
+        off = found[0] - at if found else math.nan
         if not abs(off) <= SAME_INSTANT_S:
             when = "older" if off < 0 else "newer"
             raise AnswerProblem(Reason.OTHER_INSTANT, f"the samples are {abs(off):.0f} s {when} than was asked for")
 
 
-def _point_of(entry: Mapping[str, Any]) -> Point:
-    if "histogram" in entry:
-        return native_point(entry["metric"], entry["histogram"][1])
-    return _point(entry["metric"], entry["value"][1])
+def _point(entry: Entry) -> Point:
+    """Raises TypeError and ValueError for what Prometheus would not send."""
+    if entry.histogram is not None:
+        return native_point(entry.metric, entry.histogram[1])
+    if entry.value is None:
+        raise ValueError("an entry without a value")
+    return Point(entry.metric, float(entry.value[1]))
 
 
 def native_point(labels: Mapping[str, str], histogram: Mapping[str, Any]) -> Point:
@@ -168,25 +173,16 @@ def native_point(labels: Mapping[str, str], histogram: Mapping[str, Any]) -> Poi
     counts = sorted((float(upper), float(count)) for _, _, upper, count in histogram.get("buckets") or ())
     at_or_below = [(bound, sum(count for upper, count in counts if upper <= bound * (1 + 1e-9))) for bound in POWERS]
     total = float(histogram["count"])
-    return Point(dict(labels), total, (*at_or_below, (math.inf, total)))
+    return Point(labels, total, (*at_or_below, (math.inf, total)))
 
 
-def _point(labels: Mapping[str, str], value: str) -> Point:
-    """Raises TypeError and ValueError for what Prometheus would not send."""
-    if not isinstance(value, str) or not all(isinstance(text, str) for text in (*labels, *labels.values())):
-        raise TypeError(f"labels and values are strings, not as in {labels!r}"[:TOLD])
-    return Point(labels=dict(labels), value=float(value))
-
-
-def _by_instant(
-    answer: Sequence[Mapping[str, Any]], start: float, end: float, step: float
-) -> list[tuple[float, list[Point]]]:
+def _by_instant(answer: Sequence[Entry], start: float, end: float, step: float) -> list[tuple[float, list[Point]]]:
     """The points of each instant; they come series by series."""
     count = math.floor((end - start) / step + 1e-9) + 1
     vectors: list[list[Point]] = [[] for _ in range(count)]
     for entry in answer:
-        for at, value in entry["values"]:
-            vectors[round((float(at) - start) / step)].append(_point(entry["metric"], value))
+        for at, value in entry.values or ():
+            vectors[round((at - start) / step)].append(Point(entry.metric, float(value)))
     return [(start + number * step, points) for number, points in enumerate(vectors)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import zlib
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -120,16 +121,20 @@ class _Decoding:
                 self.found[release] = (counted, buckets, strange + 1)
                 continue
             # Kept apart by label: a restart shows in one series' drop that a sum over them could hide.
-            key = (labels.get(self._series.instance, ""), arm, self._kind(labels))
+            key = (self._instance(labels), arm, self._kind(labels))
             counted[key] = counted.get(key, 0.0) + point.value
 
     def bucket(self, point: Point) -> None:
         bound = self._bound(point.labels.get("le", "nan"))
         if not math.isfinite(point.value) or math.isnan(bound):
             return
-        instance = point.labels.get(self._series.instance, "")
+        instance = self._instance(point.labels)
         for release, arm in self._arms_of(point.labels):
             self.found[release][1][instance, arm, bound] = point.value
+
+    def _instance(self, labels: Mapping[str, str]) -> str:
+        """One string for all series of an instance: they are remembered, and they are many."""
+        return sys.intern(labels.get(self._series.instance, ""))
 
     def _arms_of(self, labels: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         return self._arms.get((labels.get(self._series.namespace, ""), labels.get(self._series.workload, "")), ())
