@@ -6,7 +6,6 @@ finds the routes of an apex, records what the user had in them, plans the edit, 
 No method changes its arguments, and what it returns may share parts with them: change neither.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -252,45 +251,3 @@ class RouteAdapter(Protocol):
     def restore(self, route: Route, saved: Saved, split: TrafficSplit) -> dict[str, Any]:
         """The route as the user had it, with everything the user has changed since kept."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class LabelMatch:
-    """One condition on a series' label, in Prometheus' terms: `operator` is one of = != =~ !~, and a missing label
-    is the empty string."""
-
-    label: str
-    operator: str
-    value: str
-
-    def holds(self, labels: Mapping[str, str]) -> bool:
-        found = labels.get(self.label, "")
-        # Prometheus anchors its regular expressions at both ends.
-        matched = found == self.value if self.operator in ("=", "!=") else bool(re.fullmatch(self.value, found))
-        return matched != self.operator.startswith("!")
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """What a mesh calls its metrics.
-
-    `scope` applies to every query. A request failed when one of `failures` holds, each a conjunction; they exclude
-    one another, so their counts may be added. `classified_by` are the labels `failures` look at.
-    """
-
-    requests: str
-    latency_bucket: str
-    latency_unit_seconds: float
-    instance: str
-    workload: str
-    namespace: str
-    scope: tuple[LabelMatch, ...]
-    failures: tuple[tuple[LabelMatch, ...], ...]
-
-    @property
-    def classified_by(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(match.label for failure in self.failures for match in failure))
-
-    def failed(self, labels: Mapping[str, str]) -> bool:
-        """Whether the requests counted under these labels failed."""
-        return any(all(match.holds(labels) for match in failure) for failure in self.failures)

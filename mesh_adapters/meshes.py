@@ -3,12 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mesh_adapters.adapter import RouteAdapter, RouteRef, Series
+from mesh_adapters.adapter import RouteAdapter, RouteRef
 from mesh_adapters.gateway.routes import GRPC, HTTP, LINKERD, GatewayRoutes
+from mesh_adapters.gateway.series import ENVOY
 from mesh_adapters.istio.routes import IstioRoutes
 from mesh_adapters.istio.series import ISTIO
+from mesh_adapters.istio.series import series as istio_series
 from mesh_adapters.linkerd.series import LINKERD as LINKERD_SERIES
 from mesh_adapters.linkerd.traffic_split import TrafficSplits
+from mesh_adapters.series import Series
+
+SOURCES: Mapping[str, Series] = {
+    "istio": ISTIO,
+    "istio-source": istio_series("source"),
+    "istio-waypoint": istio_series("waypoint"),
+    "linkerd": LINKERD_SERIES,
+    "envoy": ENVOY,
+}
+"""What requests may be counted by, as a policy calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +49,8 @@ def meshes(cluster_domain: str = "cluster.local") -> Mapping[str, Mesh]:
 
 
 def series_of(metrics: str, mesh: str) -> Series:
-    """What to ask Prometheus for: by the mesh whose metrics a policy names, with `auto` by the release's own."""
-    name = mesh if metrics == "auto" else metrics
-    return LINKERD_SERIES if name == "linkerd" else ISTIO
+    """What to ask Prometheus for: by the source a policy names, with `auto` by the release's own mesh."""
+    return SOURCES.get(mesh if metrics == "auto" else metrics, ISTIO)
 
 
 def every_adapter(cluster_domain: str = "cluster.local") -> tuple[RouteAdapter, ...]:

@@ -16,7 +16,7 @@ from delivery.telemetry.prometheus import MetricsSource
 from delivery.telemetry.ranges import samples_of, tables_over
 from delivery.telemetry.samples import CANARY, ArmIncrement, Sample
 from delivery.telemetry.tables import Table
-from mesh_adapters.adapter import Series
+from mesh_adapters.series import Series
 
 Course = list[tuple[float, Table]]
 
@@ -35,7 +35,7 @@ def read_range(source: MetricsSource, series: Series, need: Need, end: float, hi
     samples = samples_of(course)
     past = sum(sample.end < start + need.interval / 2 for sample in samples)
     if past == len(samples):
-        where = f"{need.stable_workload} in namespace {need.namespace}"
+        where = f"{need.stable_name} in namespace {need.namespace}"
         raise InvalidRecording(f"Prometheus knows no two instants of workload {where} from {start:g} to {end:g}")
     return _recording(need, course, samples, past)
 

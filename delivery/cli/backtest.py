@@ -101,8 +101,8 @@ def _from_prometheus(
     need = Need(
         release=f"{namespace}/{name}",
         namespace=namespace,
-        stable_workload=name,
-        canary_workload=canary or f"{name}-canary",
+        stable_name=name,
+        canary_name=canary or f"{name}-canary",
         interval=policy.analysis.interval,
         data_through=since,
         latency=True,

@@ -140,8 +140,9 @@ def _judge_step(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolic
             message = f"step {status.step + 1} ({step.weight:g} %) is healthy; waiting for approval"
             return _pause(_remember(status), "AwaitingApproval", message, now)
         return leave_step(_remember(status), policy, snapshot.look.reason, now)
-    if elapsed > longest_step(status, policy):
-        return _inconclusive(snapshot, status, policy, now)
+    # Without a look of the present the numbers are what is missing: their deadline is that of noData.
+    if snapshot.look and elapsed > longest_step(status, policy):
+        return _inconclusive(snapshot.look, status, policy, now)
     return Decision(status, again_after=next_deadline(status, policy, now))
 
 
@@ -187,9 +188,8 @@ def _no_data(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySp
     return unwind(status, Phase.ROLLED_BACK, "NoData", message, now)
 
 
-def _inconclusive(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
-    look = snapshot.look
-    further = look.seconds_to_decide if look else None
+def _inconclusive(look: Look, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision:
+    further = look.seconds_to_decide
     estimate = f"; at this traffic about {further:.0f} s more would decide" if further else ""
     known = status.evidence.reason if status.evidence else "nothing was judged yet"
     message = f"undecided after {policy.strategy.canary.max_step_duration:.0f} s (maxStepDuration): {known}{estimate}"

@@ -34,8 +34,10 @@ def moves(status: ReleaseStatus, verdict: str, policy: DeliveryPolicySpec, now: 
     if verdict == ROLL_BACK:
         return True
     since = status.step_since
-    waits = status.phase is Phase.SHIFTING and since is not None
-    return verdict == ADVANCE and waits and now - (since or now) >= shortest_step(status, policy)
+    if status.phase is not Phase.SHIFTING or since is None:
+        return False
+    elapsed = now - since
+    return elapsed > longest_step(status, policy) or (verdict == ADVANCE and elapsed >= shortest_step(status, policy))
 
 
 def next_deadline(status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> float:

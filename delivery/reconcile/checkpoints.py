@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-WRITES_S = 20.0  # a record read back goes on from any instant, so a write less often loses nothing
+WRITES_S = 10.0  # a record read back goes on from any instant, so a write less often loses nothing
 SAVED_UP_S = 10.0
 
 

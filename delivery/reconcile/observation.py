@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 import structlog
 
 from delivery.clock import Clock
-from delivery.decision.snapshot import Look
 from delivery.reconcile.checkpoints import Checkpoints, Waiting
 from delivery.reconcile.judging import analyse
-from delivery.reconcile.watched_release import WatchedRelease, first_need, is_judged
-from delivery.resources.release import AnalysisRecord, Release
+from delivery.reconcile.watched_release import Newest, WatchedRelease, first_need, is_judged
+from delivery.resources.release import Release
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.samples import Reading, StableHistory
 
@@ -58,9 +57,8 @@ class Observation:
         """A Release changed: there may be something to judge now."""
         self._stirred.set()
 
-    def known(self, release: Release) -> tuple[AnalysisRecord, Look | None] | None:
-        """The newest analysis of the Release, and the newest look where it may still be acted on; None where its own
-        record is the newest. Safe to call from any thread."""
+    def known(self, release: Release) -> Newest | None:
+        """The newest analysis of the Release; None where its own record is the newest. Safe to call from any thread."""
         watched = self._watched.get(release.key)
         return watched.knows_of(release, self._clock.now()) if watched else None
 
@@ -128,7 +126,10 @@ class Observation:
             watched.analysed = known
         moving = {watched.release.key for watched, _ in found if watched.would_move(now)}
         waiting = [_waiting(watched) for watched, _ in found if watched.release.key not in moving]
-        for key in (*moving, *self._checkpoints.chosen(waiting, now)):
+        chosen = self._checkpoints.chosen(waiting, now)
+        for key in chosen:
+            self._watched[key].turn = True
+        for key in (*moving, *chosen):
             self._wake(self._watched[key].release)
 
 

@@ -30,8 +30,7 @@ class Releases:
         read = release_from_object(obj)
         if known is not None and known.spec == read.spec:
             read = read.model_copy(update={"spec": known.spec})  # with what was worked out from it already
-        if uid:
-            self._keep(uid, read)
+        self.keep(read)
         return read
 
     def forget(self, uid: str) -> None:
@@ -40,13 +39,16 @@ class Releases:
             self._active.pop(uid, None)
             self._ended.pop(uid, None)
 
-    def _keep(self, uid: str, read: Release) -> None:
+    def keep(self, read: Release) -> None:
+        """It is what the API server has at its version."""
+        if not read.uid:
+            return
         with self._lock:
-            self._active.pop(uid, None)
-            self._ended.pop(uid, None)
+            self._active.pop(read.uid, None)
+            self._ended.pop(read.uid, None)
             if read.active:
-                self._active[uid] = read
+                self._active[read.uid] = read
                 return
-            self._ended[uid] = read
+            self._ended[read.uid] = read
             while len(self._ended) > ENDED_KEPT:
                 self._ended.popitem(last=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from delivery.clock import Clock
 from delivery.decision.actions import Decision
@@ -13,9 +14,16 @@ from delivery.reconcile.apply import Applier, Target
 from delivery.reconcile.gather import Gathered, Gatherer
 from delivery.reconcile.records import Records
 from delivery.reconcile.term import Term
-from delivery.resources.release import AnalysisRecord, Release, ReleaseStatus
+from delivery.reconcile.watched_release import Newest
+from delivery.resources.release import Release, ReleaseStatus
 
-Judged = tuple[Release | None, Look | None]
+
+class Judged(NamedTuple):
+    """A Release with its newest analysis, the look at it, and whether the analysis is to be recorded by itself."""
+
+    release: Release | None
+    look: Look | None = None
+    due: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class Reconciler:
         records: Records,
         applier: Applier,
         clock: Clock,
-        known: Callable[[Release], tuple[AnalysisRecord, Look | None] | None],
+        known: Callable[[Release], Newest | None],
     ) -> None:
         self._memory = memory
         self._live = live
@@ -62,6 +70,8 @@ class Reconciler:
             glanced, found = found.active, self._live.gather(namespace, name)
             judged = judged if _same(glanced, found.active) else self._judge(found.active)
             decision = self._decide(self._live, found, judged, term)
+        elif not judged.due and _learned_only(found.active, decision):
+            return Outcome(decision.again_after)
         target = Target(found, self._record(found.active, decision, term), term)
         for action in decision.actions:
             self._applier.apply(action, target)
@@ -70,17 +80,14 @@ class Reconciler:
     def _decide(self, gatherer: Gatherer, found: Gathered, judged: Judged, term: Term) -> Decision:
         if found.deployment is None and found.active is None and not any(old.held for old in found.finished):
             return Decision()
-        release, look = judged
-        return decide(gatherer.snapshot(found, release, look, term.fence), self._clock.now())
+        return decide(gatherer.snapshot(found, judged.release, judged.look, term.fence), self._clock.now())
 
     def _judge(self, release: Release | None) -> Judged:
-        """The Release with its newest analysis, and the look at it."""
         known = self._known(release) if release is not None else None
         if release is None or known is None:
-            return release, None
-        analysis, look = known
-        status = release.status.model_copy(update={"analysis": analysis})
-        return release.model_copy(update={"status": status}), look
+            return Judged(release)
+        status = release.status.model_copy(update={"analysis": known.record})
+        return Judged(release.model_copy(update={"status": status}), known.look, known.due)
 
     def _record(self, stored: Release | None, decision: Decision, term: Term) -> Release | None:
         if stored is None or decision.status is None:
@@ -99,6 +106,15 @@ def _moves(active: Release | None, decision: Decision) -> bool:
     if active is None or decision.status is None:
         return False
     return _place(active.status) != _place(decision.status)
+
+
+def _learned_only(active: Release | None, decision: Decision) -> bool:
+    """Whether all that a record would say is how far the analysis has come."""
+    if active is None or decision.status is None:
+        return False
+    stored = active.status
+    learned = {"analysis": stored.analysis, "evidence": stored.evidence, "verdict": stored.verdict}
+    return decision.status.model_copy(update=learned) == stored
 
 
 def _place(status: ReleaseStatus) -> tuple[object, ...]:

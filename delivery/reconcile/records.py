@@ -12,6 +12,7 @@ from delivery.cluster.kinds import RELEASE
 from delivery.decision.actions import CreateRelease
 from delivery.decision.phases import move
 from delivery.errors import AlreadyExists, Conflict, NotFound
+from delivery.reconcile.parsed import Releases
 from delivery.resources.annotations import API_VERSION, FINALIZER, ownership_labels
 from delivery.resources.release import Phase, Release, ReleaseStatus, spec_object, status_object
 
@@ -21,9 +22,10 @@ log = structlog.get_logger()
 class Records:
     """Writes Releases, each write with the version that was read as its precondition."""
 
-    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+    def __init__(self, cluster: Cluster, clock: Clock, parsed: Releases) -> None:
         self._cluster = cluster
         self._clock = clock
+        self._parsed = parsed
 
     def create(self, action: CreateRelease, deployment: Object) -> None:
         """Begins a delivery. Raises Conflict where the name is taken by a Release that was not seen yet."""
@@ -47,7 +49,10 @@ class Records:
         if status.phase is not stored.status.phase or status.reason != stored.status.reason:
             log.info("phase", release=stored.key, phase=status.phase.value, reason=status.reason, why=status.message)
         written = self._cluster.replace(RELEASE, _object(stored, status), subresource="status")
-        return stored.model_copy(update={"status": status, "resource_version": written["metadata"]["resourceVersion"]})
+        version = written["metadata"]["resourceVersion"]
+        recorded = stored.model_copy(update={"status": status, "resource_version": version})
+        self._parsed.keep(recorded)  # it comes back by the watch
+        return recorded
 
     def close(self, release: Release, why: str) -> None:
         """Ends a Release that began nothing."""

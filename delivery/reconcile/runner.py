@@ -48,8 +48,8 @@ class Controller:
         self._refused: set[triggers.Key] = set()
         self._stopped = False
         self._policies_due = threading.Event()
-        events, routes, records = Events(cluster, clock), Routes(cluster, meshes), Records(cluster, clock)
-        parsed = Releases()
+        events, routes, parsed = Events(cluster, clock), Routes(cluster, meshes), Releases()
+        records = Records(cluster, clock, parsed)
         self._observation = Observation(collector, clock, self._own_releases, self._wake, settings.settle_s)
         self._watching = Watching(
             cluster,

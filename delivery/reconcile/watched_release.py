@@ -14,15 +14,26 @@ from delivery.telemetry.expressions import Expression, expressions_of
 from delivery.telemetry.needs import Need
 from delivery.telemetry.samples import CANARY, SAME_INSTANT_S, STABLE, Reading, StableHistory
 from mesh_adapters.meshes import series_of
+from mesh_adapters.subjects import Counted
 
 LATE_INTERVALS = 2.0  # a look older than that says how the versions did, not how they do
 LATE_S = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest analysis of a Release, the look where it may still be acted on, and whether it is the turn of the
+    record to be written though nothing else is to do."""
+
+    record: AnalysisRecord
+    look: Look | None
+    due: bool
+
+
 @dataclass(slots=True)
 class WatchedRelease:
     """`asked`: the newest instant asked for, had or not. The record may be behind `analysed`: what is lost with this
-    process is asked for again."""
+    process is asked for again. `turn`: it is to be written by the next pass."""
 
     release: Release
     need: Need
@@ -30,14 +41,15 @@ class WatchedRelease:
     asked: float = 0.0
     history: StableHistory | None = None
     history_due: float = 0.0
+    turn: bool = False
 
     @classmethod
     def of(cls, release: Release) -> WatchedRelease:
         return cls(release, need_of(release))
 
     def follow(self, release: Release) -> None:
-        """The Release has changed."""
-        self.release, self.need = release, need_of(release)
+        """The Release has changed, be it by its record."""
+        self.release, self.need, self.turn = release, need_of(release), False
 
     @property
     def record(self) -> AnalysisRecord:
@@ -61,7 +73,7 @@ class WatchedRelease:
     def lacks_history(self, now: float) -> bool:
         return self.history is None and self.record.dispersion is None and now >= self.history_due
 
-    def knows_of(self, release: Release, now: float) -> tuple[AnalysisRecord, Look | None] | None:
+    def knows_of(self, release: Release, now: float) -> Newest | None:
         """What a pass may use of it for this version of the Release: a look only where it is one at the same step, and
         of the present."""
         analysed = self.analysed
@@ -75,7 +87,7 @@ class WatchedRelease:
         look = analysed.look
         late = self.need.interval * LATE_INTERVALS + LATE_S
         usable = look is not None and analysed.step == release.status.step and now - look.at <= late
-        return record, look if usable else None
+        return Newest(record, look if usable else None, self.turn)
 
     def would_move(self, now: float) -> bool:
         """Whether a pass would bring the Release further by the newest look."""
@@ -124,15 +136,17 @@ def need_of(release: Release) -> Need:
     """What a judged Release needs to know, by its own policy."""
     policy = recorded_policy(release)
     analysis = release.status.analysis
+    series = series_of(policy.mesh.metrics, release.status.mesh)
+    by_service = series.subject.counts is Counted.SERVICE
     return Need(
         release=release.key,
         namespace=release.namespace,
-        stable_workload=release.spec.deployment,
-        canary_workload=release.canary_name,
+        stable_name=release.stable_name if by_service else release.spec.deployment,
+        canary_name=release.canary_name,
         interval=policy.analysis.interval,
         data_through=analysis.data_through or analysis.started_at or 0.0,
         latency=policy.analysis.mesh_latency is not None,
-        series=series_of(policy.mesh.metrics, release.status.mesh),
+        series=series,
         expressions=_expressions(release, policy),
     )
 

@@ -79,8 +79,11 @@ class Mesh(Spec):
     istio: IstioMesh = IstioMesh()
     linkerd: LinkerdMesh = LinkerdMesh()
     gateway_api: GatewayMesh = GatewayMesh()
-    metrics: Literal["auto", "istio", "linkerd"] = Field(
-        default="auto", description="whose metrics to judge by; auto: the provider's, Istio's for gateway-api"
+    metrics: Literal["auto", "istio", "istio-source", "istio-waypoint", "linkerd", "envoy"] = Field(
+        default="auto",
+        description="whose metrics to judge by; auto: the provider's, Istio's for gateway-api; istio: as the servers'"
+        " proxies report, -source: the clients', -waypoint: the waypoints'; envoy: a gateway's, by Service (Contour,"
+        " Cilium)",
     )
     propagation_delay: Duration = Field(
         default=1.0, description="until every proxy has heard of what was written: before traffic depends on it"

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from delivery.errors import InvalidSpec, Unavailable
+from delivery.errors import InvalidSpec
 from delivery.telemetry.prometheus import Point
-from mesh_adapters.adapter import LabelMatch
+from delivery.telemetry.reasons import MetricsUnavailable, Reason
+from mesh_adapters.subjects import LabelMatch
 
 LOOKBACK_S = 300.0  # Prometheus' own default
 _QUERY = re.compile(
@@ -38,7 +39,8 @@ Scrape = Mapping[Counter, float]
 
 @dataclass(slots=True)
 class MemoryPrometheus:
-    """A MetricsSource. `asked` records (query, instant); while `down` holds a sentence, every query raises it."""
+    """A MetricsSource. `asked` records (query, instant); while `down` holds a sentence, every query
+    raises it as an address at which nobody answers."""
 
     asked: list[tuple[str, float]] = field(default_factory=list)
     down: str | None = None
@@ -50,7 +52,7 @@ class MemoryPrometheus:
 
     def check(self) -> None:
         if self.down is not None:
-            raise Unavailable(self.down)
+            raise MetricsUnavailable(Reason.UNREACHABLE, self.down)
 
     def query(self, promql: str, at: float, *, within_s: float | None = None) -> list[Point]:
         """Raises Unavailable while down and InvalidSpec for a query of another form than this package's."""

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 from delivery.telemetry.expressions import Expression
-from mesh_adapters.adapter import Series
 from mesh_adapters.istio.series import ISTIO
+from mesh_adapters.series import Series
+from mesh_adapters.subjects import Name
 
 INSTANTS_AT_ONCE = 30  # after a longer silence one long tick says the same, for increments add up
 _SLACK_S = 1e-6  # instants are stored to the microsecond
@@ -17,18 +18,24 @@ _SLACK_S = 1e-6  # instants are stored to the microsecond
 class Need:
     """Both arms' counters of one release from `data_through` on, as its mesh calls them.
 
-    `interval` in seconds; instants are its multiples.
+    `interval` in seconds; instants are its multiples. `stable_name` and `canary_name` are of workloads or of Services,
+    whichever `series` counts by.
     """
 
     release: str
     namespace: str
-    stable_workload: str
-    canary_workload: str
+    stable_name: str
+    canary_name: str
     interval: float
     data_through: float
     latency: bool = False
     series: Series = ISTIO
     expressions: tuple[Expression, ...] = ()
+
+    @property
+    def names(self) -> tuple[Name, Name]:
+        """Stable's and the canary's."""
+        return (self.namespace, self.stable_name), (self.namespace, self.canary_name)
 
     def due(self, now: float, settle: float) -> tuple[float, ...]:
         """The instants after `data_through` that were scraped by `now`, oldest first (seconds since the epoch)."""

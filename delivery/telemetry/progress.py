@@ -9,7 +9,7 @@ from delivery.errors import HeadgateError
 from delivery.telemetry.custom import CustomTable
 from delivery.telemetry.expressions import Expression
 from delivery.telemetry.needs import Need
-from delivery.telemetry.promql import latency_query, requests_query
+from delivery.telemetry.promql import latency_query, matcher, requests_query
 from delivery.telemetry.reasons import Reason, reason_of
 from delivery.telemetry.samples import CANARY, SAME_INSTANT_S, STABLE, CustomReading, Reading, Sample
 from delivery.telemetry.tables import Table
@@ -94,12 +94,10 @@ class Progress:
 
 
 def _absence(need: Need, current: Table) -> tuple[str, Reason]:
-    series = need.series
-    both = f"{need.stable_workload}|{need.canary_workload}"
-    workload = f'{series.workload}=~"{both}"' if current.empty else f'{series.workload}="{need.stable_workload}"'
-    selector = f'{series.requests}{{{series.namespace}="{need.namespace}", {workload}}}'
+    subject, missing = need.series.subject, need.names if current.empty else need.names[:1]
+    selector = f"{need.series.requests}{{{', '.join(matcher(match) for match in subject.matches(missing))}}}"
     if current.not_numbers:
         told = f"Prometheus answered NaN for {selector}: a counter that is no number counts nothing"
         return told, Reason.NOT_A_NUMBER
-    told = f"Prometheus answered, but no series matched {selector}: is the workload in the mesh and scraped?"
-    return told, Reason.NO_SERIES
+    told = f"Prometheus answered, but no series matched {selector}"
+    return f"{told}: is the {subject.counts.value} in the mesh and scraped?", Reason.NO_SERIES

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from delivery.telemetry.limits import LOOK_BACK, QUERY_LIMIT, SERIES_LIMIT
 from delivery.telemetry.needs import Need
-from mesh_adapters.adapter import LabelMatch, Series
+from mesh_adapters.series import Series
+from mesh_adapters.subjects import LabelMatch
 
 SERIES_GUESSED, BUCKETS_GUESSED = 20, 80  # of a release that was not asked about yet
-_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
@@ -21,8 +20,8 @@ def chunks(needs: Sequence[Need], expected: Mapping[str, int]) -> Iterator[list[
     """
     run: list[Need] = []
     length = series = 0
-    for need in sorted(needs, key=lambda need: (need.series.requests, need.interval, need.release)):
-        size = len(need.stable_workload) + len(need.canary_workload) + len(need.namespace) + 3
+    for need in sorted(needs, key=lambda need: (need.series.name, need.interval, need.release)):
+        size = len(need.stable_name) + len(need.canary_name) + len(need.namespace) + 3
         guessed = SERIES_GUESSED + (BUCKETS_GUESSED if need.latency else 0)
         own = expected.get(need.release, guessed)
         full = length + size > QUERY_LIMIT or series + own > SERIES_LIMIT
@@ -46,32 +45,18 @@ def latency_query(series: Series, needs: Sequence[Need], *, last_known: bool = F
 
 
 def _query(series: Series, metric: str, needs: Sequence[Need], by: Iterable[str], last_known: bool) -> str:
-    workloads = sorted({name for need in needs for name in (need.stable_workload, need.canary_workload)})
-    matches = [
-        *(_matcher(match) for match in series.scope),
-        _any_of(series.namespace, sorted({need.namespace for need in needs})),
-        _any_of(series.workload, workloads),
-    ]
-    selector = f"{metric}{{{', '.join(matches)}}}"
+    names = {name for need in needs for name in need.names}
+    matches = (*series.scope, *series.subject.matches(names))
+    selector = f"{metric}{{{', '.join(matcher(match) for match in matches)}}}"
     # A baseline must know a counter whose target just missed a scrape: what it shows later is no birth.
     selector = f"last_over_time({selector}[{LOOK_BACK}])" if last_known else selector
-    labels = ", ".join((series.instance, series.workload, series.namespace, *by))
+    labels = ", ".join((series.instance, *series.subject.labels, *by))
     return f"sum by ({labels}) ({selector})"
 
 
-def _matcher(match: LabelMatch) -> str:
+def matcher(match: LabelMatch) -> str:
+    """A condition as PromQL has it."""
     return f"{match.label}{match.operator}{_quoted(match.value)}"
-
-
-def _any_of(label: str, names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return f"{label}={_quoted(names[0])}"
-    return f"{label}=~{_quoted('|'.join(_literally(name) for name in names))}"
-
-
-def _literally(name: str) -> str:
-    """A regular expression (RE2) that only this name matches."""
-    return _SPECIAL.sub(r"\\\g<0>", name)
 
 
 def _quoted(text: str) -> str:

@@ -12,7 +12,8 @@ from analysis.increments import increments, merged
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import Point
 from delivery.telemetry.samples import CANARY, STABLE, ArmIncrement
-from mesh_adapters.adapter import Series
+from mesh_adapters.series import Series
+from mesh_adapters.subjects import Name
 
 RequestKey = tuple[str, str, tuple[bool, tuple[str, ...]]]  # instance, arm, (failed, the labels that say so)
 BucketKey = tuple[str, str, float]  # instance, arm, upper bound
@@ -106,12 +107,12 @@ class _Decoding:
         self._series = series
         self._kinds: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {}
         self._bounds: dict[str, float] = {}
-        self._arms: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self._arms: dict[Name, list[tuple[str, str]]] = {}
         self.found: dict[str, tuple[dict[RequestKey, float], dict[BucketKey, float], int]] = {}
         for need in needs:
             self.found[need.release] = ({}, {}, 0)
-            for workload, arm in ((need.stable_workload, STABLE), (need.canary_workload, CANARY)):
-                self._arms.setdefault((need.namespace, workload), []).append((need.release, arm))
+            for name, arm in zip(need.names, (STABLE, CANARY), strict=True):
+                self._arms.setdefault(name, []).append((need.release, arm))
 
     def requests(self, point: Point) -> None:
         labels = point.labels
@@ -137,7 +138,8 @@ class _Decoding:
         return sys.intern(labels.get(self._series.instance, ""))
 
     def _arms_of(self, labels: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-        return self._arms.get((labels.get(self._series.namespace, ""), labels.get(self._series.workload, "")), ())
+        name = self._series.subject.of(labels)
+        return self._arms.get(name, ()) if name else ()
 
     def _kind(self, labels: Mapping[str, str]) -> tuple[bool, tuple[str, ...]]:
         values = tuple(labels.get(label, "") for label in self._series.classified_by)

@@ -1,17 +1,18 @@
 """What Linkerd calls its metrics: its proxies' own, with the labels its Prometheus takes from the pods."""
 
-from mesh_adapters.adapter import LabelMatch, Series
+from mesh_adapters.series import Series
+from mesh_adapters.subjects import LabelMatch, WorkloadLabels
 
 _ADMIN_PORT = "4191"
 """The proxy's own, where Prometheus scrapes it: those requests are not the application's."""
 
 LINKERD = Series(
+    name="linkerd",
     requests="response_total",
     latency_bucket="response_latency_ms_bucket",
     latency_unit_seconds=0.001,
     instance="instance",
-    workload="deployment",
-    namespace="namespace",
+    subject=WorkloadLabels("deployment", "namespace"),
     scope=(
         # As the server's proxy sees them; the client's names the workload in other labels.
         LabelMatch("direction", "=", "inbound"),

@@ -7,11 +7,10 @@ from functools import partial
 
 import pytest
 
-from delivery.decision.snapshot import Look
 from delivery.errors import HeadgateError
 from delivery.reconcile.observation import HISTORY_AGAIN_S, Observation
-from delivery.reconcile.watched_release import is_judged, need_of
-from delivery.resources.release import AnalysisRecord, Phase, Release, Stage
+from delivery.reconcile.watched_release import Newest, is_judged, need_of
+from delivery.resources.release import Phase, Release, Stage
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.memory import MemoryPrometheus
 from delivery.telemetry.needs import Need
@@ -66,7 +65,7 @@ class World:
         spec = begun.spec.model_copy(update={"deployment": name})
         return begun.model_copy(update={"spec": spec, "status": begun.status.model_copy(update={"analysis": record})})
 
-    def known(self, release: Release) -> tuple[AnalysisRecord, Look | None]:
+    def known(self, release: Release) -> Newest:
         known = self.observation.known(release)
         assert known is not None
         return known
@@ -97,10 +96,21 @@ def test_all_releases_are_asked_for_at_once_and_their_passes_woken(world: World)
     eventually(lambda: len(world.woken) == 2)
     assert world.collector.asked == [["shop/api", "shop/web"]]
     assert sorted(world.woken) == ["api", "web"]
-    record, look = world.known(world.active[0])
+    known = world.known(world.active[0])
+    record, look = known.record, known.look
     assert record.data_through == NOW + 2
     assert look is not None
     assert (look.canary_requests, look.at) == (10, NOW + 2.6)
+    assert known.due, "a few releases are recorded at every look"
+
+
+def test_it_is_the_turn_of_a_record_until_the_release_is_heard_of_with_it(world: World) -> None:
+    world.pass_to(NOW + 2, 20)
+    eventually(partial(world.woken_at_least, 2))
+    first = world.active[0]
+    recorded = first.status.model_copy(update={"analysis": world.known(first).record})
+    world.active[0] = first.model_copy(update={"status": recorded, "resource_version": "2"})
+    eventually(lambda: not world.known(world.active[0]).due)
 
 
 def test_the_history_is_asked_for_once_and_what_it_taught_is_in_the_record(world: World) -> None:
@@ -108,7 +118,7 @@ def test_the_history_is_asked_for_once_and_what_it_taught_is_in_the_record(world
         world.pass_to(NOW + 2 * number, 10 + 10 * number)
         eventually(partial(world.woken_at_least, 2 * number))
     assert sorted(world.collector.histories_asked) == ["shop/api", "shop/web"]
-    assert world.known(world.active[0])[0].dispersion is not None
+    assert world.known(world.active[0]).record.dispersion is not None
 
 
 def test_a_history_that_could_not_be_had_is_asked_for_again_a_minute_later(world: World) -> None:
@@ -119,18 +129,19 @@ def test_a_history_that_could_not_be_had_is_asked_for_again_a_minute_later(world
     world.pass_to(NOW + 4, 30)
     eventually(partial(world.woken_at_least, 4))
     assert len(world.collector.histories_asked) == 2
-    assert world.known(world.active[0])[0].dispersion is None
+    assert world.known(world.active[0]).record.dispersion is None
     world.pass_to(NOW + 4 + HISTORY_AGAIN_S, 40)
     eventually(partial(world.woken_at_least, 6))
     assert len(world.collector.histories_asked) == 4
-    assert world.known(world.active[0])[0].dispersion is not None
+    assert world.known(world.active[0]).record.dispersion is not None
 
 
 def test_what_is_known_goes_on_beyond_the_record(world: World) -> None:
     for number in (1, 2, 3):
         world.pass_to(NOW + 2 * number, 10 + 10 * number)
         eventually(partial(world.woken_at_least, 2 * number))
-    record, look = world.known(world.active[0])
+    known = world.known(world.active[0])
+    record, look = known.record, known.look
     assert record.data_through == NOW + 6
     assert look is not None
     assert look.canary_requests == 30
@@ -146,14 +157,15 @@ def test_what_is_recorded_already_is_nothing_new(world: World) -> None:
     world.pass_to(NOW + 2, 20)
     eventually(partial(world.woken_at_least, 2))
     stored = world.judged("web", NOW + 2 + 4e-7)  # instants are stored to the microsecond
-    assert world.known(stored)[0] is stored.status.analysis
+    assert world.known(stored).record is stored.status.analysis
 
 
 def test_a_look_at_another_step_is_none(world: World) -> None:
     world.pass_to(NOW + 2, 20)
     eventually(partial(world.woken_at_least, 2))
     advanced = world.active[0].model_copy(update={"status": world.active[0].status.model_copy(update={"step": 1})})
-    record, look = world.known(advanced)
+    known = world.known(advanced)
+    record, look = known.record, known.look
     assert record.data_through == NOW + 2
     assert look is None
 
@@ -164,19 +176,20 @@ def test_a_look_of_long_ago_is_none_while_there_are_no_answers(world: World) -> 
     world.prometheus.down = "refused"
     world.clock.time = NOW + 60
     eventually(lambda: len(world.collector.asked) == 2)
-    eventually(lambda: world.known(world.active[0])[1] is None)
-    assert world.known(world.active[0])[0].data_through == NOW + 2
+    eventually(lambda: world.known(world.active[0]).look is None)
+    assert world.known(world.active[0]).record.data_through == NOW + 2
 
 
 def test_an_instant_is_asked_for_once_also_when_it_brought_nothing(world: World) -> None:
     world.prometheus.down = "refused"
     world.pass_to(NOW + 2, 20)
     eventually(lambda: len(world.woken) == 2)
-    assert [world.known(each)[0].problem for each in world.active] == ["refused"] * 2
+    assert [world.known(each).record.problem for each in world.active] == ["refused"] * 2
     world.prometheus.down = None
     world.pass_to(NOW + 4, 30)
     eventually(lambda: len(world.woken) == 4)
-    record, look = world.known(world.active[0])
+    known = world.known(world.active[0])
+    record, look = known.record, known.look
     assert record.problem is None
     assert look is not None
     assert look.canary_requests == 20  # nothing of the outage is lost
@@ -238,6 +251,6 @@ def test_what_is_judged(phase: Phase, stage: Stage, judged: bool) -> None:
 def test_a_need_is_by_the_releases_own_policy() -> None:
     need = need_of(World().judged("web", NOW + 4))
     assert (need.release, need.namespace) == ("shop/web", "shop")
-    assert (need.stable_workload, need.canary_workload) == ("web", "web-canary")
+    assert (need.stable_name, need.canary_name) == ("web", "web-canary")
     assert (need.interval, need.data_through, need.latency) == (2.0, NOW + 4, True)
     assert POLICY["analysis"]["interval"] == "2s"

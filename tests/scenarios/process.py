@@ -110,7 +110,8 @@ class Process:
         self._clock = clock or universe.clock
         self._term = term or SoleTerm()
         self._hearing = hearing or Hearing(universe)
-        routes, records, parsed = Routes(cluster, meshes()), Records(cluster, self._clock), Releases()
+        routes, parsed = Routes(cluster, meshes()), Releases()
+        records = Records(cluster, self._clock, parsed)
         events = Events(cluster, self._clock)
         collector = Collector(source or universe.traffic.prometheus, settle=SETTLE_S)
         wake: Callable[[Release], None] = lambda _: self.wake()  # noqa: E731 (a listener)

@@ -29,7 +29,8 @@ def share_of(mesh: ShopRoutes, route: Object | None) -> float | None:
 
 @dataclass(slots=True)
 class Traffic:
-    """`failures` is the canary's failure rate, `rps` the requests a second of both versions."""
+    """`failures` is the canary's failure rate, `rps` the requests a second of both versions; `shown` is what the
+    counters were at each turn, scraped or not."""
 
     reader: StoreReader
     clock: Clock
@@ -37,6 +38,7 @@ class Traffic:
     failures: float = BASE_FAILURES
     rps: float = 40_000.0
     prometheus: MemoryPrometheus = field(default_factory=MemoryPrometheus)
+    shown: list[tuple[float, dict[Counter, float]]] = field(default_factory=list)
     _served: dict[Counter, float] = field(default_factory=dict)
     _at: float | None = None
 
@@ -45,11 +47,14 @@ class Traffic:
         return share_of(self.mesh, self.reader.find(self.mesh.kind, "web", "shop"))
 
     def turn(self) -> None:
-        """Serves what came since the last turn, and is scraped."""
+        """Serves what came since the last turn, and is scraped where Prometheus runs."""
         now, before = self.clock.now(), self._at
         if before is None or now > before:
             self._serve((now - before) if before is not None else 1.0)
-            self.prometheus.scrape(now, INSTANCE, {counter: float(round(n)) for counter, n in self._served.items()})
+            showing = {counter: float(round(n)) for counter, n in self._served.items()}
+            self.shown.append((now, showing))
+            if self.prometheus.down is None:
+                self.prometheus.scrape(now, INSTANCE, showing)
             self._at = now
 
     def _serve(self, seconds: float) -> None:

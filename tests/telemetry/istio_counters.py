@@ -29,8 +29,8 @@ def need(through: float, name: str = "web", *, interval: float = 10.0, latency: 
     return Need(
         release=f"shop/{name}",
         namespace="shop",
-        stable_workload=name,
-        canary_workload=f"{name}-canary",
+        stable_name=name,
+        canary_name=f"{name}-canary",
         interval=interval,
         data_through=through,
         latency=latency,

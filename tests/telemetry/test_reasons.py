@@ -90,7 +90,7 @@ def test_an_answer_without_the_workload_and_one_of_nan_are_told_apart() -> None:
     source = MemoryPrometheus()
     source.scrape(99, "s", {requests("web"): 5})
     source.scrape(109, "s", {requests("web"): float("nan")})
-    asked = [need(100), replace(need(100), release="shop/cart", stable_workload="cart", canary_workload="cart-canary")]
+    asked = [need(100), replace(need(100), release="shop/cart", stable_name="cart", canary_name="cart-canary")]
     readings = collected(Collector(source, settle=1), asked, 111)
     assert readings["shop/web"].reason is Reason.NOT_A_NUMBER
     assert readings["shop/cart"].reason is Reason.NO_SERIES

@@ -1,7 +1,7 @@
 import pytest
 
-from mesh_adapters.adapter import LabelMatch
 from mesh_adapters.istio.series import ISTIO, series
+from mesh_adapters.subjects import LabelMatch
 
 
 def labels(code: str, protocol: str = "http", grpc: str = "") -> dict[str, str]:
@@ -43,7 +43,7 @@ def test_the_names_are_istios() -> None:
         "istio_requests_total",
         "istio_request_duration_milliseconds_bucket",
     )
-    assert (ISTIO.workload, ISTIO.namespace) == ("destination_workload", "destination_workload_namespace")
+    assert ISTIO.subject.labels == ("destination_workload", "destination_workload_namespace")
     assert ISTIO.scope == (LabelMatch("reporter", "=", "destination"),)
     assert ISTIO.classified_by == ("response_code", "request_protocol", "grpc_response_status")
     assert ISTIO.latency_unit_seconds == 0.001
@@ -51,6 +51,7 @@ def test_the_names_are_istios() -> None:
 
 def test_the_clients_view_can_be_had_instead() -> None:
     assert series("source").scope == (LabelMatch("reporter", "=", "source"),)
+    assert series("waypoint").scope == (LabelMatch("reporter", "=", "waypoint"),)
     assert series("source").failures == ISTIO.failures
 
 
