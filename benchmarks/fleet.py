@@ -31,9 +31,19 @@ from delivery.lab.process import Process
 from delivery.resources.crds import write_definitions
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "benchmarks"
-NAMESPACES = 20
+RELEASES_A_NAMESPACE = 10
 AT_ONCE = 200
 SCRAPES_AN_INTERVAL = 1
+
+
+def namespaces(releases: int) -> int:
+    """How many there are."""
+    return -(-releases // RELEASES_A_NAMESPACE)
+
+
+def fleet_names(releases: int) -> list[tuple[str, str]]:
+    """Namespace and name of each Deployment."""
+    return names(releases, namespaces(releases))
 
 
 def policy(interval_s: float) -> dict[str, object]:
@@ -66,10 +76,10 @@ class Fleet:
 @contextmanager
 def in_progress(folder: Path, releases: int, interval_s: float) -> Iterator[Fleet]:
     """Everything started, every release brought to its first step by the controller; all gone afterwards."""
-    calls, queries, found = Calls(), Queries(), names(releases, NAMESPACES)
+    calls, queries, found = Calls(), Queries(), fleet_names(releases)
     counted = folder / "counted"
     with (
-        scraped(folder, releases, NAMESPACES, interval_s / SCRAPES_AN_INTERVAL) as (url, prometheus),
+        scraped(folder, releases, namespaces(releases), interval_s / SCRAPES_AN_INTERVAL) as (url, prometheus),
         control_plane.start_control_plane(folder / "plane") as plane,
     ):
         cluster = Cluster.connect(plane.kubeconfig)
@@ -151,7 +161,7 @@ def measure(fleet: Fleet, releases: int, interval_s: float, intervals: int) -> C
         megabytes=sum(query.answered for query in asked) / 1e6,
         late_s=[max(query.ended for query in tick) - tick[0].instant for tick in whole],
         calls=fleet.calls.between(began, ended),
-        peers=ask_for_each(fleet.url, names(releases, NAMESPACES), fleet.prometheus.pid),
+        peers=ask_for_each(fleet.url, fleet_names(releases), fleet.prometheus.pid),
     )
 
 

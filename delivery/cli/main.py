@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import signal
 import sys
@@ -39,6 +40,7 @@ app = typer.Typer(
     help="Progressive delivery for Kubernetes service meshes.",
 )
 
+GC_THRESHOLDS = 20_000, 25, 50
 COMMANDS = "headgate.commands"  # the entry-point group by which other packages add sub-commands
 
 Kubeconfig = Annotated[Path | None, typer.Option(help="kubeconfig file; without it the pod's service account")]
@@ -104,6 +106,7 @@ def controller(
         running.start()
     except HeadgateError as problem:
         raise fail(problem) from problem
+    _tune_collection()
     stopping.wait()
     running.stop()
 
@@ -115,6 +118,14 @@ def crds(
     """Write the CustomResourceDefinitions as YAML."""
     for path in write_definitions(output):
         typer.echo(path)
+
+
+def _tune_collection() -> None:
+    """What a controller remembers lives long, is a lot, and has no cycles: looking through all of it each time a few
+    answers were decoded took a third of the processor at a thousand releases."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _controller(settings: Settings, source: Prometheus) -> Controller:

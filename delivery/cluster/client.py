@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
+import msgspec
 import urllib3
 from kubernetes.client import ApiClient
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -294,8 +295,8 @@ class Cluster:
         )
         with closing(response):
             try:
-                answer: Object = json.loads(response.read())
-            except (urllib3.exceptions.HTTPError, OSError, ValueError) as problem:
+                answer: Object = msgspec.json.decode(response.read())
+            except (urllib3.exceptions.HTTPError, OSError, ValueError, msgspec.MsgspecError) as problem:
                 raise Unavailable(f"{what}: the answer of {method} broke off ({problem})") from problem
             finally:
                 response.release_conn()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import structlog
 
 from delivery.cluster.client import Cluster, Object, Watch, WatchEvent
 from delivery.cluster.kinds import Kind
+from delivery.cluster.stored import Stored
 from delivery.errors import Expired, HeadgateError, NotFound, Unavailable
 
 log = structlog.get_logger()
@@ -46,6 +47,7 @@ class Informer:
     `keep` makes an object smaller before it is stored and told of, or leaves it out (None: as if it were not there).
     `on_change` is called from the informer's own thread with the object, or None when it is gone; after a new list
     only for what differs. It must be quick and must not raise: what it raises is logged, and the call is not repeated.
+    `by_mention`: whether objects are to be found by what they mention.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Informer:
         labels: Mapping[str, str] | str = "",
         on_change: OnChange = ignore,
         keep: Keep = everything,
+        by_mention: bool = False,
     ) -> None:
         self._cluster = cluster
         self._kind = kind
@@ -64,7 +67,8 @@ class Informer:
         self._labels = labels
         self._on_change = on_change
         self._keep = keep
-        self._objects: dict[Name, Object] = {}
+        self._by_mention = by_mention
+        self._objects = Stored()
         self._lock = threading.Lock()
         self._synced = threading.Event()
         self._stopped = threading.Event()
@@ -120,10 +124,15 @@ class Informer:
         with self._lock:
             return self._objects.get((namespace, name))
 
+    def mentioning(self, words: Collection[str]) -> Sequence[Object]:
+        """Those that may mention one of the words; all where the informer does not tell them apart by that."""
+        with self._lock:
+            return self._objects.mentioning(words)
+
     def list(self, namespace: str | None = None) -> list[Object]:
         """All objects (of one namespace) as last heard of; not to be changed by the caller."""
         with self._lock:
-            return [found for key, found in self._objects.items() if namespace in (None, key[0])]
+            return self._objects.list(namespace)
 
     def round(self) -> float:
         """Lists where that is needed, then watches to the end of one stream; the seconds to wait before the next round.
@@ -168,8 +177,9 @@ class Informer:
         self._refuse_the_past(listing.resource_version)
         kept = [self._keep(obj) for obj in listing.items]
         found = {_name(obj): obj for obj in kept if obj is not None}
+        stored = Stored(found, by_mention=self._by_mention)
         with self._lock:
-            before, self._objects = self._objects, found
+            before, self._objects = {_name(obj): obj for obj in self._objects.list()}, stored
         self._newest = as_number(listing.resource_version)
         self._barren = 0
         for name, obj in found.items():
@@ -248,9 +258,9 @@ class Informer:
         name = _name(event.object)
         kept = None if event.type == "DELETED" else self._keep(event.object)
         with self._lock:
-            before = self._objects.pop(name, None)
+            before = self._objects.drop(name)
             if kept is not None:
-                self._objects[name] = kept
+                self._objects.put(name, kept)
         if kept is not None or before is not None:
             self._tell(name, kept)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
@@ -28,6 +28,9 @@ class Reader(Protocol):
     def list(self, kind: Kind, namespace: str | None = None, *, labels: Labels = NO_LABELS) -> list[Object]:
         """All of a namespace (None: of all) that have these labels."""
 
+    def mentioning(self, kind: Kind, words: Collection[str]) -> Sequence[Object]:
+        """All of every namespace that may mention one of these names; others may be among them."""
+
     def serves(self, kind: Kind) -> bool:
         """Whether there is such a kind."""
 
@@ -43,6 +46,9 @@ class Live:
 
     def list(self, kind: Kind, namespace: str | None = None, *, labels: Labels = NO_LABELS) -> list[Object]:
         return self._cluster.list(kind, namespace, labels=labels).items
+
+    def mentioning(self, kind: Kind, words: Collection[str]) -> Sequence[Object]:  # noqa: ARG002 -- no server knows that
+        return self.list(kind)
 
     def serves(self, kind: Kind) -> bool:
         return self._cluster.serves(kind)
@@ -70,13 +76,16 @@ class Memory:
         return self._newest(kind, (namespace, name), self._informers[kind].get(name, namespace))
 
     def list(self, kind: Kind, namespace: str | None = None, *, labels: Labels = NO_LABELS) -> list[Object]:
-        found = []
-        for obj in self._informers[kind].list(namespace):
-            if not labels or labels.items() <= (obj["metadata"].get("labels") or {}).items():
-                meta = obj["metadata"]
-                newest = self._newest(kind, (meta.get("namespace"), meta["name"]), obj)
-                found.append(obj if newest is None else newest)
-        return found
+        heard = self._informers[kind].list(namespace)
+        return [self._own(kind, obj) for obj in heard if not labels or labels.items() <= _labels(obj).items()]
+
+    def mentioning(self, kind: Kind, words: Collection[str]) -> Sequence[Object]:
+        return [self._own(kind, obj) for obj in self._informers[kind].mentioning(words)]
+
+    def _own(self, kind: Kind, heard: Object) -> Object:
+        """The object as this process wrote it, where it was not heard of since."""
+        meta = heard["metadata"]
+        return self._newest(kind, (meta.get("namespace"), meta["name"]), heard) or heard
 
     def serves(self, kind: Kind) -> bool:
         return self._informers[kind].synced
@@ -91,6 +100,10 @@ class Memory:
                 return written
             del self._written[key]
         return heard
+
+
+def _labels(obj: Object) -> Labels:
+    return obj["metadata"].get("labels") or NO_LABELS
 
 
 def version_of(obj: Object) -> int:

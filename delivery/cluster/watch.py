@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import urllib3
 
 from delivery.errors import Expired, Unavailable
@@ -16,6 +16,7 @@ Object = dict[str, Any]
 EVENTS = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
 LONGEST_LINE = 64 * 2**20  # bytes; an object in etcd has some 1.5 MiB at most
 AT_ONCE = 64 * 2**10
+BROKEN = (urllib3.exceptions.HTTPError, OSError, ValueError, RecursionError, msgspec.MsgspecError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class Watch:
     def __iter__(self) -> Iterator[WatchEvent]:
         try:
             for line in _lines(self._response):
-                yield _event(json.loads(line), self._what)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError, RecursionError) as problem:
+                yield _event(msgspec.json.decode(line), self._what)
+        except BROKEN as problem:
             raise Unavailable(f"{self._what}: the stream broke ({problem})") from problem
         finally:
             self._response.close()

@@ -21,6 +21,7 @@ class WorkQueue(Generic[Key]):
         self._due: dict[Key, float] = {}
         self._heap: list[tuple[float, int, Key]] = []
         self._working: set[Key] = set()
+        self._parked: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
         self._order = 0
         self._closed = False
@@ -33,8 +34,7 @@ class WorkQueue(Generic[Key]):
             if self._due.get(key, float("inf")) <= due:
                 return
             self._due[key] = due
-            self._order += 1
-            heapq.heappush(self._heap, (due, self._order, key))
+            self._push(key, due)
             self._changed.notify()
 
     def retry(self, key: Key, at_least: float | None = None) -> float:
@@ -67,6 +67,9 @@ class WorkQueue(Generic[Key]):
         """The key's pass has ended."""
         with self._changed:
             self._working.discard(key)
+            due = self._parked.pop(key, None)
+            if due is not None:
+                self._push(key, due)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -76,20 +79,19 @@ class WorkQueue(Generic[Key]):
             self._changed.notify_all()
 
     def _next(self) -> tuple[Key | None, float | None]:
+        """A key that is due, or the seconds until one may be: one at work is looked at again when it is done."""
         now = time.monotonic()
-        blocked: list[tuple[float, int, Key]] = []
-        found: Key | None = None
-        while self._heap and self._heap[0][0] <= now and found is None:
-            entry = heapq.heappop(self._heap)
-            due, _, key = entry
+        while self._heap and self._heap[0][0] <= now:
+            due, _, key = heapq.heappop(self._heap)
             if self._due.get(key) != due:
                 continue  # an earlier wish took its place
             if key in self._working:
-                blocked.append(entry)
+                self._parked[key] = due
                 continue
             del self._due[key]
-            found = key
-        for entry in blocked:
-            heapq.heappush(self._heap, entry)
-        later = [entry[0] for entry in self._heap if entry[2] not in self._working]
-        return found, (max(0.0, min(later) - now) if later else None)
+            return key, None
+        return None, self._heap[0][0] - now if self._heap else None
+
+    def _push(self, key: Key, due: float) -> None:
+        self._order += 1
+        heapq.heappush(self._heap, (due, self._order, key))

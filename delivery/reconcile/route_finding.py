@@ -81,8 +81,9 @@ class RouteFinder:
         found: list[tuple[RouteAdapter, Object]] = []
         taken: list[RouteTaken] = []
         for adapter in adapters:
-            listed = reader.list(kind_of(adapter.ref))
             arms = (split.stable, split.canary)
+            named = (split.apex, *arms, *(selector.name for selector in selectors))
+            listed = reader.mentioning(kind_of(adapter.ref), named)
             try:
                 routes = adapter.find(listed, split.namespace, split.apex, selectors, arms)
             except RouteTaken as problem:

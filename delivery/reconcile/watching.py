@@ -21,7 +21,7 @@ from delivery.cluster.kinds import (
 )
 from delivery.cluster.reader import Memory
 from delivery.reconcile import triggers
-from delivery.reconcile.parsed import Releases
+from delivery.reconcile.parsed import Releases, packed
 from delivery.resources.annotations import CANARY, TRACK
 from delivery.resources.release import Release
 from delivery.workload.adoption import slim
@@ -117,7 +117,9 @@ class Watching:
         # In every namespace: a route may live in another one than the Service it names.
         everywhere = not kind.namespaced or kind in self._route_kinds
         keep = _KEPT.get(kind, slim)
-        return Informer(self._cluster, kind, None if everywhere else self._namespace, on_change=on_change, keep=keep)
+        namespace = None if everywhere else self._namespace
+        by_mention = kind in self._route_kinds
+        return Informer(self._cluster, kind, namespace, on_change=on_change, keep=keep, by_mention=by_mention)
 
     def _on_deployment(self, name: Name, deployment: Object | None) -> None:
         if deployment is None:
@@ -201,4 +203,4 @@ def _of_a_deployment(replica_set: Object) -> Object | None:
     return slim_replica_set(replica_set) if triggers.from_replica_set(replica_set) else None
 
 
-_KEPT = {ENDPOINT_SLICE: _of_an_arm, REPLICA_SET: _of_a_deployment}
+_KEPT = {ENDPOINT_SLICE: _of_an_arm, RELEASE: packed, REPLICA_SET: _of_a_deployment}

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from delivery.clock import from_rfc3339, to_rfc3339
 from delivery.resources.annotations import FINALIZER
@@ -137,8 +138,9 @@ class SubsetsRecord(Record):
     own: tuple[str, ...] = ()
 
 
-class EvidencePoint(Record):
-    """The evidence at one look, in natural logarithms."""
+@pydantic_dataclass(frozen=True, slots=True, config=ConfigDict(extra="ignore"))
+class EvidencePoint:
+    """The evidence at one look, in natural logarithms. No model: a fleet's records have many of them."""
 
     at: Time
     rollback: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -69,6 +69,9 @@ class DocumentReader:
     def list(self, kind: Kind, namespace: str | None = None, *, labels: Labels = NO_LABELS) -> list[Object]:
         found = [obj for obj in self._objects if is_of(obj, kind)]
         return [obj for obj in found if namespace in (None, obj["metadata"]["namespace"]) and _has(obj, labels)]
+
+    def mentioning(self, kind: Kind, words: Collection[str]) -> Sequence[Object]:  # noqa: ARG002 -- they are few
+        return self.list(kind)
 
     def serves(self, kind: Kind) -> bool:
         return any(is_of(obj, kind) for obj in self._objects)

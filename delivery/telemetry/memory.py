@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from delivery.errors import InvalidSpec
 from delivery.telemetry.prometheus import Point
@@ -92,7 +94,8 @@ class MemoryPrometheus:
     def _shown(self, at: float, window: float | None) -> Iterator[tuple[Counter, str, float]]:
         for instance, scrapes in self._scrapes.items():
             reach = LOOKBACK_S if window is None else window
-            past = [counters for time, counters in scrapes if at - reach < time <= at]
+            first, behind = (bisect_right(scrapes, when, key=itemgetter(0)) for when in (at - reach, at))
+            past = [counters for _, counters in scrapes[first:behind]]
             for counter, value in _last(past if window is not None else past[-1:]):
                 yield counter, instance, value
 

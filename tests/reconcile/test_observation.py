@@ -160,6 +160,15 @@ def test_what_is_recorded_already_is_nothing_new(world: World) -> None:
     assert world.known(stored).record is stored.status.analysis
 
 
+def test_a_record_that_was_read_back_is_the_same_that_was_written(world: World) -> None:
+    world.pass_to(NOW + 2, 20)
+    eventually(partial(world.woken_at_least, 2))
+    stored = world.judged("web")
+    rounded = stored.status.analysis.model_copy(update={"started_at": NOW + 4e-7})
+    read_back = stored.model_copy(update={"status": stored.status.model_copy(update={"analysis": rounded})})
+    assert world.known(read_back).record.data_through == NOW + 2
+
+
 def test_a_look_at_another_step_is_none(world: World) -> None:
     world.pass_to(NOW + 2, 20)
     eventually(partial(world.woken_at_least, 2))

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from delivery.reconcile.parsed import ENDED_KEPT, Releases
+from delivery.reconcile.parsed import ENDED_KEPT, Releases, packed
 from delivery.resources.release import Phase, Release, spec_object, status_object
 from tests.decision.given import release
 
@@ -34,6 +34,13 @@ def test_what_was_written_is_not_parsed_when_it_comes_back() -> None:
     assert releases.of(_object(release(Phase.SHIFTING), version="2")) is written
 
 
+def test_what_was_heard_of_before_its_write_was_answered_stays() -> None:
+    releases = Releases()
+    heard = releases.of(_object(release(Phase.SHIFTING), version="2"))
+    releases.keep(heard.model_copy())
+    assert releases.of(_object(release(Phase.SHIFTING), version="2")) is heard
+
+
 def test_one_without_a_uid_is_no_objects_identity() -> None:
     releases, obj = Releases(), _object(release(Phase.SHIFTING), uid="")
     assert releases.of(obj) is not releases.of(obj)
@@ -54,6 +61,14 @@ def test_of_those_that_have_ended_the_newest_are_kept() -> None:
         releases.of(_object(ended, uid=f"later-{number}"))
     assert releases.of(_object(ended, uid="first")) is not first
     assert releases.of(_object(release(Phase.SHIFTING), uid="active")) is active
+
+
+def test_one_that_was_packed_is_the_same() -> None:
+    obj = _object(release(Phase.SHIFTING))
+    kept = packed({**obj, "metadata": {**obj["metadata"], "managedFields": [{"manager": "kubectl"}]}})
+    assert Releases().of(kept) == Releases().of(obj)
+    assert (kept["spec"], kept["metadata"]) == ({"deployment": "web"}, obj["metadata"])
+    assert packed(obj) == packed(obj), "an informer compares what it lists with what it had"
 
 
 def test_a_damaged_one_is_refused() -> None:

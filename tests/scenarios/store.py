@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from delivery.cluster.client import Object
 from delivery.cluster.kinds import Kind
 from delivery.cluster.reader import NO_LABELS, Labels
@@ -29,6 +31,9 @@ class StoreReader:
             for (inside, _), obj in sorted(self._all(kind).items())
             if namespace in (None, inside) and wanted <= (obj["metadata"].get("labels") or {}).items()
         ]
+
+    def mentioning(self, kind: Kind, words: Collection[str]) -> Sequence[Object]:
+        return self.list(kind)
 
     def serves(self, kind: Kind) -> bool:
         return any(resource.storage == (kind.group, kind.plural) for resource in self._server.registry)

@@ -27,9 +27,12 @@ class Telling:
         analysis = {**POLICY_SPEC["analysis"], "noData": {"deadline": "5m", "action": action}}
         self.universe, self.invariants = prepared(GOOD, policy={**POLICY_SPEC, "analysis": analysis})
         self.restart()
-        self.universe.parties.append(lambda: self.process.turn())
+        self.universe.parties.append(self.turn)
         self.universe.until(self.universe.adopted)
         self.universe.image("web:2")
+
+    def turn(self) -> None:
+        self.process.turn()
 
     def restart(self) -> None:
         """The controller is lost with all it knew; a new one starts."""
