@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH)
 
 .NOTPARALLEL:
-.PHONY: demo test setup tools check unit calibration crash e2e bench-idle lock crds clean
+.PHONY: demo test setup tools check unit calibration crash e2e bench-idle bench-fleet lock crds clean
 
 demo: setup tools  ## release a good and a bad version through a real Envoy, judged on a real Prometheus
 	headgate lab demo
@@ -33,6 +33,9 @@ crash: setup  ## every crash point, API faults, late writes of a deposed leader;
 
 bench-idle: setup  ## what many Deployments at rest cost, and how soon a change is acted on
 	python -m benchmarks.idle
+
+bench-fleet: setup tools  ## what many releases in progress cost, beside the way others ask
+	python -m benchmarks.fleet
 
 e2e: setup tools  ## the scenarios of the lab, each end to end
 	pytest -q -m e2e -n 2 --dist load

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ def policy(interval_s: float) -> dict[str, object]:
 class Fleet:
     """Releases at their first step, the controller that judges them, and what both talk to."""
 
+    cluster: Cluster
     controller: Process
     prometheus: Process
     url: str
@@ -100,7 +102,7 @@ def in_progress(folder: Path, releases: int, interval_s: float) -> Iterator[Flee
             try:
                 controller.wait_until(lambda: _paused(deployments) == releases, patience)
                 _release_all(cluster, found, patience)
-                yield Fleet(controller, prometheus, url, queries, calls)
+                yield Fleet(cluster, controller, prometheus, url, queries, calls)
             finally:
                 controller.stop()
 
@@ -161,8 +163,15 @@ def measure(fleet: Fleet, releases: int, interval_s: float, intervals: int) -> C
         megabytes=sum(query.answered for query in asked) / 1e6,
         late_s=[max(query.ended for query in tick) - tick[0].instant for tick in whole],
         calls=fleet.calls.between(began, ended),
+        places=places(fleet.cluster),
         peers=ask_for_each(fleet.url, fleet_names(releases), fleet.prometheus.pid),
     )
+
+
+def places(cluster: Cluster) -> Counter[str]:
+    """How many Releases are where, and why: those that were rolled back are part of the truth."""
+    statuses = [release.get("status") or {} for release in cluster.list(RELEASE).items]
+    return Counter(f"{status.get('phase')} ({status.get('reason')})" for status in statuses)
 
 
 def _until_instant(interval_s: float, count: int) -> None:

@@ -32,6 +32,7 @@ class Cost:
     megabytes: float
     late_s: Sequence[float]
     calls: Counter[str]
+    places: Counter[str]
     peers: Asked
 
     @property
@@ -68,6 +69,8 @@ def page(command: str, costs: Sequence[Cost]) -> str:
         "| releases | queries an interval | MB | all answered after, s | Prometheus, s of processor |",
         "| --- | --- | --- | --- | --- |",
         *(_peers_row(cost) for cost in costs),
+        "\n## Where the Releases were after it\n",
+        *(f"- {cost.releases:,}: {_told(cost.places)}" for cost in costs),
         "\n## Calls to the API server, a second\n",
         "| call | " + " | ".join(f"{cost.releases:,}" for cost in costs) + " |",
         "| --- |" + " --- |" * len(costs),
@@ -125,3 +128,7 @@ def plot(costs: Sequence[Cost], path: Path) -> None:
         axes.grid(visible=True, alpha=0.3)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
+
+
+def _told(places: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {place}" for place, count in places.most_common())

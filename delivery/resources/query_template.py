@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from delivery.errors import InvalidSpec
+from mesh_adapters.subjects import literally
 
 PLACES = ("workload", "service", "namespace", "arm")
 TELLING_APART = ("workload", "service", "arm")
@@ -17,7 +18,6 @@ _TOKEN = re.compile(
     |(?P<other>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`)|(?P<comment>\#[^\n]*)""",
     re.VERBOSE,
 )
-_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "'": "\\'", "\n": "\\n"})
 
 
@@ -61,4 +61,4 @@ class QueryTemplate:
 
 def _literal(value: str, *, regex: bool) -> str:
     """The value within a string of PromQL; in a regular expression (RE2) it matches itself only."""
-    return (_SPECIAL.sub(r"\\\g<0>", value) if regex else value).translate(_ESCAPED)
+    return (literally(value) if regex else value).translate(_ESCAPED)
