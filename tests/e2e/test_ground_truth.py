@@ -13,7 +13,7 @@ SECONDS = 75.0  # five minutes are for the report
 
 
 def test_what_was_served_is_counted_once_whoever_dies() -> None:
-    with laboratory() as lab:
+    with laboratory(None) as lab:
         killer, truth = run_once(lab, SECONDS)
     assert killer.release is not None
     assert killer.release.status.phase is Phase.SHIFTING
