@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import signal
 import sys
@@ -26,6 +25,7 @@ from delivery.cluster.client import Cluster
 from delivery.cluster.credentials import own_namespace
 from delivery.cluster.kinds import RELEASE
 from delivery.errors import HeadgateError, Unavailable
+from delivery.garbage import collect_rarely
 from delivery.reconcile.runner import Controller
 from delivery.resources.crds import write_definitions
 from delivery.settings import Settings
@@ -40,7 +40,6 @@ app = typer.Typer(
     help="Progressive delivery for Kubernetes service meshes.",
 )
 
-GC_THRESHOLDS = 20_000, 25, 50
 COMMANDS = "headgate.commands"  # the entry-point group by which other packages add sub-commands
 
 Kubeconfig = Annotated[Path | None, typer.Option(help="kubeconfig file; without it the pod's service account")]
@@ -106,7 +105,7 @@ def controller(
         running.start()
     except HeadgateError as problem:
         raise fail(problem) from problem
-    _tune_collection()
+    collect_rarely()
     stopping.wait()
     running.stop()
 
@@ -118,14 +117,6 @@ def crds(
     """Write the CustomResourceDefinitions as YAML."""
     for path in write_definitions(output):
         typer.echo(path)
-
-
-def _tune_collection() -> None:
-    """What a controller remembers lives long, is a lot, and has no cycles: looking through all of it each time a few
-    answers were decoded took a third of the processor at a thousand releases."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _controller(settings: Settings, source: Prometheus) -> Controller:

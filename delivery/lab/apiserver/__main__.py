@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from delivery.garbage import collect_rarely
 from delivery.lab.apiserver.server import EmbeddedApiServer, ServerStartError
 
 
@@ -30,6 +31,7 @@ def main() -> int:
     try:
         with EmbeddedApiServer(arguments.port) as server:
             server.write_kubeconfig(arguments.kubeconfig)
+            collect_rarely()
             told.wait()
     except ServerStartError as failed:
         sys.stderr.write(f"{failed}\n")

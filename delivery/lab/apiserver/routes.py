@@ -1,11 +1,11 @@
 """The HTTP surface: paths to discovery documents or resource handlers, errors to `Status` answers."""
 
 import asyncio
-import json
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import msgspec
 import yaml
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -146,7 +146,7 @@ def _soon(work: Callable[[], None]) -> None:
 
 
 def _json(document: Json, code: int = 200) -> Response:
-    return Response(json.dumps(document, separators=(",", ":")), code, media_type="application/json")
+    return Response(msgspec.json.encode(document), code, media_type="application/json")
 
 
 def _rendered(answer: Answer) -> Response:

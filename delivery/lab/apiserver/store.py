@@ -46,11 +46,25 @@ class Collection:
 
     def __init__(self, revision: int, window: int) -> None:
         self.objects: dict[ObjectKey, Json] = {}
+        self._of_namespace: dict[str, dict[ObjectKey, Json]] = {}
         self.floor = revision
         self.closed = False
         self._window = window
         self._changes: list[Change] = []
         self._wakers: set[asyncio.Event] = set()
+
+    def put(self, key: ObjectKey, obj: Json) -> None:
+        self.objects[key] = obj
+        self._of_namespace.setdefault(key[0], {})[key] = obj
+
+    def pop(self, key: ObjectKey) -> Json:
+        """Raises KeyError where there is none."""
+        self._of_namespace[key[0]].pop(key)
+        return self.objects.pop(key)
+
+    def within(self, namespace: str | None) -> dict[ObjectKey, Json]:
+        """Those of one namespace, or all."""
+        return self.objects if namespace is None else self._of_namespace.get(namespace, {})
 
     def record(self, change: Change) -> None:
         self._changes.append(change)
@@ -146,13 +160,13 @@ class Store:
         collection = self.open(storage)
         previous = collection.objects.get(key)
         current = self._stamped(obj)
-        collection.objects[key] = current
+        collection.put(key, current)
         self._publish(storage, Change(self.revision, MODIFIED if previous else ADDED, key, current, previous))
         return current
 
     def remove(self, storage: StorageKey, key: ObjectKey, last: Json | None = None) -> Json:
         """Remove an object that is there; `last` is its final state where that differs from the stored one."""
-        previous = self.open(storage).objects.pop(key)
+        previous = self.open(storage).pop(key)
         current = self._stamped(last or previous)
         self._publish(storage, Change(self.revision, DELETED, key, current, previous))
         return current
@@ -173,6 +187,6 @@ class Store:
             TooOldError: `revision` has been compacted.
         """
         collection = self.open(storage)
-        objects = collection.objects if revision is None else collection.at(revision)
+        objects = collection.within(namespace) if revision is None else collection.at(revision)
         keys = sorted(key for key in objects if namespace is None or key[0] == namespace)
         return [objects[key] for key in keys]

@@ -11,6 +11,7 @@ from types import FrameType
 
 from delivery.cluster.client import Cluster
 from delivery.errors import HeadgateError
+from delivery.garbage import collect_rarely
 from delivery.lab.neighbours.controllers import Neighbours
 
 
@@ -41,6 +42,7 @@ def main() -> int:
     except HeadgateError as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
+    collect_rarely()
     told.wait()
     neighbours.stop()
     return 0
