@@ -123,7 +123,7 @@ class Observation:
         now = self._clock.now()
         analysed = analyse([watched.case(reading) for watched, reading in found], now)
         for (watched, _), known in zip(found, analysed, strict=True):
-            watched.analysed = known
+            watched.take(known)
         moving = {watched.release.key for watched, _ in found if watched.would_move(now)}
         waiting = [_waiting(watched) for watched, _ in found if watched.release.key not in moving]
         chosen = self._checkpoints.chosen(waiting, now)

@@ -13,7 +13,7 @@ import msgspec
 
 from delivery.cluster.client import Object
 from delivery.resources.release import Release, release_from_object
-from delivery.workload.adoption import slim
+from delivery.workload.adoption import without_fields
 
 _PACKED = "headgate packed"  # no key of the API has a space in it
 ENDED_KEPT = 500  # of those that have ended; they are read where a new release begins
@@ -21,7 +21,7 @@ ENDED_KEPT = 500  # of those that have ended; they are read where a new release 
 
 def packed(obj: Object) -> Object:
     """A Release's metadata and the name of its Deployment, and all else in a tenth of the memory."""
-    bare = slim(obj)
+    bare = without_fields(obj)
     rest = {key: bare[key] for key in ("spec", "status") if key in bare}
     deployment = (bare.get("spec") or {}).get("deployment")
     return {

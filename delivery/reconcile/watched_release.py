@@ -67,6 +67,12 @@ class WatchedRelease:
         self.asked = newest
         return replace(self.need, data_through=through)
 
+    def take(self, analysed: Analysed) -> None:
+        """The newest analysis. Once all was learned from the history it is let go: it is an hour of every pod."""
+        self.analysed = analysed
+        if analysed.record.state and analysed.record.dispersion is not None:
+            self.history = None
+
     def case(self, reading: Reading) -> Case:
         return Case(self.release, self.record, replace(reading, history=self.history))
 

@@ -24,7 +24,7 @@ from delivery.reconcile import triggers
 from delivery.reconcile.parsed import Releases, packed
 from delivery.resources.annotations import CANARY, TRACK
 from delivery.resources.release import Release
-from delivery.workload.adoption import slim
+from delivery.workload.adoption import slim, without_fields
 from delivery.workload.revision import slim_replica_set
 
 Name = tuple[str | None, str]
@@ -196,11 +196,16 @@ def _name_and_labels(obj: Object) -> Object:
 
 
 def _of_an_arm(endpoint_slice: Object) -> Object | None:
-    return slim(endpoint_slice) if triggers.from_slice(endpoint_slice) else None
+    return without_fields(endpoint_slice) if triggers.from_slice(endpoint_slice) else None
 
 
 def _of_a_deployment(replica_set: Object) -> Object | None:
     return slim_replica_set(replica_set) if triggers.from_replica_set(replica_set) else None
 
 
-_KEPT = {ENDPOINT_SLICE: _of_an_arm, RELEASE: packed, REPLICA_SET: _of_a_deployment}
+_KEPT = {
+    ENDPOINT_SLICE: _of_an_arm,
+    RELEASE: packed,
+    REPLICA_SET: _of_a_deployment,
+    SERVICE: without_fields,
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from delivery.errors import HeadgateError, InvalidSpec
@@ -89,11 +89,13 @@ class Chunk:
     def _tables(self, asked: Sequence[Progress], at: float, last_known: bool) -> dict[str, Table]:
         needs = [each.need for each in asked]
         with_latency = [need for need in needs if need.latency]
-        queries = [requests_query(self._series, needs, last_known=last_known)]
-        if with_latency:
-            queries.append(latency_query(self._series, with_latency, last_known=last_known))
-        answers: list[list[Point]] = [self._source.query(query, at, within_s=self._within_s) for query in queries]
-        return tables(self._series, needs, answers[0], answers[1] if with_latency else [])
+        requests = self._points(requests_query(self._series, needs, last_known=last_known), at)
+        latency = latency_query(self._series, with_latency, last_known=last_known)
+        return tables(self._series, needs, requests, self._points(latency, at) if with_latency else ())
+
+    def _points(self, query: str, at: float) -> Iterator[Point]:
+        """Asked for when they are read, so that one answer has been let go when the next comes: they are large."""
+        yield from self._source.query(query, at, within_s=self._within_s)
 
     def _custom(self, asked: Sequence[Progress], at: float, last_known: bool) -> Mapping[str, CustomTable]:
         """What the policies' own queries showed. One that is at fault costs its metric, not the release."""
@@ -107,13 +109,15 @@ class Chunk:
                     continue
                 owners[str(len(numbered))] = (each.need.release, expression)
                 numbered.append((len(numbered), expression))
-        points = [point for batch in batches(numbered) for point in self._answers(batch, at, last_known)]
+        found = decoded(
+            (point for batch in batches(numbered) for point in self._answers(batch, at, last_known)), owners
+        )
         by_release = {each.need.release: each for each in asked}
         for release, expression in owners.values():
             why = self._wrong.why(expression.promql, at)
             if why is not None:
                 by_release[release].wrong[expression.metric] = why
-        return decoded(points, owners)
+        return found
 
     def _answers(self, batch: Sequence[tuple[int, Expression]], at: float, last_known: bool) -> Iterable[Point]:
         """The batch's points. Where Prometheus refuses it, by halves until the one that is at fault stands alone."""

@@ -28,7 +28,11 @@ def paused_by_us(deployment: Object) -> bool:
 
 def slim(obj: dict[str, Any]) -> dict[str, Any]:
     """The object without other managers' field records, which are most of its size and of no use to a release."""
-    meta = obj["metadata"]
-    own = [entry for entry in meta.get("managedFields") or () if entry.get("manager") == MANAGER]
-    kept = {key: value for key, value in meta.items() if key != "managedFields"}
-    return {**obj, "metadata": {**kept, "managedFields": own} if own else kept}
+    own = [entry for entry in obj["metadata"].get("managedFields") or () if entry.get("manager") == MANAGER]
+    kept = without_fields(obj)
+    return {**kept, "metadata": {**kept["metadata"], "managedFields": own}} if own else kept
+
+
+def without_fields(obj: dict[str, Any]) -> dict[str, Any]:
+    """The object without any field records, of a kind whose fields nobody asks the writer of."""
+    return {**obj, "metadata": {key: value for key, value in obj["metadata"].items() if key != "managedFields"}}

@@ -101,4 +101,4 @@ def test_an_answer_without_the_workload_and_one_of_nan_are_told_apart() -> None:
 def test_the_reason_comes_with_the_reading() -> None:
     source = MemoryPrometheus(down="away")
     reading = collected(Collector(source, settle=1), [need(100)], 111)["shop/web"]
-    assert (reading.problem, reading.reason) == ("away", Reason.UNKNOWN)
+    assert (reading.problem, reading.reason) == ("away", Reason.UNREACHABLE)
