@@ -147,7 +147,9 @@ class SubsetsRecord(Record):
 
 @pydantic_dataclass(frozen=True, slots=True, config=ConfigDict(extra="ignore"))
 class EvidencePoint:
-    """The evidence at one look, in natural logarithms. No model: a fleet's records have many of them."""
+    """The evidence at one look, in natural logarithms."""
+
+    # No model: a fleet's records have many of these, and a model takes several times the memory.
 
     at: Time
     rollback: float
