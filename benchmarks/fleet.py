@@ -59,7 +59,7 @@ def policy(interval_s: float) -> dict[str, object]:
     metrics = [{"kind": "errorRate"}, {"kind": "latency"}, custom]
     return {
         "strategy": {"canary": canary},
-        "analysis": {"interval": f"{interval_s:g}s", "warmUp": "0s", "metrics": metrics},
+        "analysis": {"interval": f"{interval_s:g}s", "warmUp": "0s", "noData": {"deadline": "4h"}, "metrics": metrics},
     }
 
 
