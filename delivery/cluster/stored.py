@@ -50,13 +50,13 @@ class Stored:
         return list((self._objects if namespace is None else self._of_namespace.get(namespace, {})).values())
 
     def mentioning(self, words: Collection[str]) -> Sequence[Object]:
-        """Those that may mention one of the words: no one that does is left out."""
+        """Those that may mention one of the words, by name: no one that does is left out."""
         if not self._by_mention:
             return self.list()
         found: Named = {}
         for word in (*words, WILDCARD):
             found.update(self._with_word.get(word, {}))
-        return list(found.values())
+        return [found[name] for name in sorted(found, key=str)]
 
     def _indexes(self, name: Name, obj: Object) -> Iterator[Named]:
         yield self._objects

@@ -125,11 +125,11 @@ class Observation:
         for (watched, _), known in zip(found, analysed, strict=True):
             watched.take(known)
         moving = {watched.release.key for watched, _ in found if watched.would_move(now)}
-        waiting = [_waiting(watched) for watched, _ in found if watched.release.key not in moving]
-        chosen = self._checkpoints.chosen(waiting, now)
+        # One that would move may be kept from it, and is recorded all the same.
+        chosen = self._checkpoints.chosen([_waiting(watched) for watched, _ in found], now)
         for key in chosen:
             self._watched[key].turn = True
-        for key in (*moving, *chosen):
+        for key in sorted({*moving, *chosen}):
             self._wake(self._watched[key].release)
 
 
