@@ -1,4 +1,4 @@
-"""Values of both versions keep the promised risks, whatever their noise, as long as it forgets within a minute."""
+"""Values of both versions keep the promised risks, whatever their noise, as long as it forgets within half a minute."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from benchmarks.paired_values import MODELS, WRONG_ADVANCE, WRONG_ROLLBACK, Arms
 from tests.calibration.simulation import most_expected
 
 RELEASES = 300
-PROMISED = {name: model for name, model in MODELS.items() if name != "forgets over 120 s"}
+TOO_SLOW = ("forgets over 60 s", "forgets over 120 s")  # what they cost is in docs/analysis.md
+PROMISED = {name: model for name, model in MODELS.items() if name not in TOO_SLOW}
 
 pytestmark = pytest.mark.calibration
 
