@@ -56,12 +56,15 @@ class Truth(Ledger):
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """One number of one arm, by the controller and by the senders, and how far they may be apart."""
+    """One number of one arm, by the controller, by the senders and by the applications, and how far the first may be
+    from the others. No application knows of a request that the proxy answered because a pod had died with it:
+    `answered` has the proxy's answers as well."""
 
     arm: str
     what: str
     counted: float
     served: int
+    answered: int
     allowed: float
 
     @property
@@ -71,7 +74,26 @@ class Count:
 
     @property
     def holds(self) -> bool:
-        return abs(self.off) <= self.allowed
+        return abs(self.off) <= self.allowed and abs(self.counted - self.answered) <= self.allowed
+
+
+class Applications:
+    """What the lab's pods noted of themselves, each answer when it was given."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def between(self, start: float, end: float) -> Counter[tuple[str, str]]:
+        """Requests and errors by arm, in (start, end]; of the pods that were killed too."""
+        found: Counter[tuple[str, str]] = Counter()
+        for record in self._folder.glob(f"served-{shop.NAME}*"):
+            arm = CANARY if record.name.startswith(f"served-{shop.NAME}-canary~") else STABLE
+            for line in record.read_text().splitlines():
+                at, _, status = line.partition(" ")
+                if start < float(at) <= end:
+                    found[arm, "requests"] += 1
+                    found[arm, "errors"] += status >= "500"
+        return found
 
 
 def scenario(seconds: float) -> Scenario:
@@ -114,30 +136,33 @@ class Killer:
         self.release = found[0] if found else None
         elapsed = time.time() - run.changed_at
         for at, workload in list(self._times.items()):
-            if elapsed >= at and kill_one(workload):
+            if elapsed >= at and kill_one(workload, run.lab.control_file):
                 del self._times[at]
                 self.killed.append((elapsed, workload))
 
 
-def kill_one(workload: str) -> bool:
-    """SIGKILL to one process of a workload's pods; False where there is none now."""
+def kill_one(workload: str, control: Path) -> bool:
+    """SIGKILL to one process of a workload's pods; False where there is none now. `control` is the file that the pods
+    of this lab read: other labs on the machine have pods of the same workload."""
+    wanted = {f"LAB_WORKLOAD={workload}".encode(), f"LAB_CONTROL={control}".encode()}
     for folder in Path("/proc").iterdir():
         try:
             environment = (folder / "environ").read_bytes().split(b"\0") if folder.name.isdigit() else []
         except OSError:
             continue
-        if f"LAB_WORKLOAD={workload}".encode() in environment:
+        if wanted.issubset(environment):
             os.kill(int(folder.name), signal.SIGKILL)
             return True
     return False
 
 
-def counts(release: Release, truth: Truth) -> list[Count]:
+def counts(release: Release, truth: Truth, applications: Applications) -> list[Count]:
     """The release's record against what was served up to where the record goes."""
     evidence, analysis = release.status.evidence, release.status.analysis
     if evidence is None or analysis.started_at is None or analysis.data_through is None:
         raise typer.BadParameter("the release was never judged: run it for longer")
     served = truth.between(analysis.started_at, analysis.data_through)
+    answered = applications.between(analysis.started_at, analysis.data_through)
     share = {STABLE: 1 - SHARE / 100, CANARY: SHARE / 100}
     counted = {
         (STABLE, "requests"): evidence.stable_requests,
@@ -149,7 +174,8 @@ def counts(release: Release, truth: Truth) -> list[Count]:
     for (arm, what), number in counted.items():
         # At either end of the span, what came between the last scrape and the instant; counts vary as a Poisson's.
         unscraped = 2 * RPS * share[arm] * SCRAPE_S * (FAILING if what == "errors" else 1.0)
-        found.append(Count(arm, what, number, served[arm, what], unscraped + 3 * unscraped**0.5))
+        own = answered[arm, what] + served[arm, "by proxy"]
+        found.append(Count(arm, what, number, served[arm, what], own, unscraped + 3 * unscraped**0.5))
     return found
 
 
@@ -176,7 +202,8 @@ def page(command: str, plane: str, killer: Killer, truth: Truth, found: list[Cou
     start, end = analysis.started_at or 0.0, analysis.data_through or 0.0
     lost = truth.between(start, end)
     rows = [
-        f"| {one.arm} | {one.what} | {one.counted:.0f} | {one.served} | {one.off:+.0f} | {one.allowed:.0f} |"
+        f"| {one.arm} | {one.what} | {one.counted:.0f} | {one.served} | {one.answered} "
+        f"| {one.off:+.0f} | {one.allowed:.0f} |"
         for one in found
     ]
     return "\n".join(
@@ -190,10 +217,12 @@ def page(command: str, plane: str, killer: Killer, truth: Truth, found: list[Cou
             f"and started again. One machine of {os.cpu_count()} cores and {memory:.0f} GB.\n",
             "Served is what whoever sent the requests got answers to, by the arm the proxy says it chose: "
             f"{lost[STABLE, 'by proxy']} and {lost[CANARY, 'by proxy']} answers of stable's and the canary's came from "
-            "the proxy, because a pod had died with the request. What the two may be apart is what is served between a "
-            "scrape and the instant it stands for, at both ends of the span, and three standard deviations of that.\n",
-            "| version | | counted | served | difference | may be |",
-            "| --- | --- | --- | --- | --- | --- |",
+            "the proxy, because a pod had died with the request. The applications note each answer they give; these "
+            "answers of the proxy's, which no application knows of, are added to theirs. What the two may be apart is "
+            "what is served between a scrape and the instant it stands for, at both ends of the span, and three "
+            "standard deviations of that.\n",
+            "| version | | counted | served | by the applications | difference | may be |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
         ]
@@ -209,9 +238,9 @@ def main(
     with laboratory(assets_from_environment() if real else None) as lab:
         killer, truth = run_once(lab, seconds)
         plane = lab.plane.name
-    if killer.release is None or killer.release.status.phase is not Phase.SHIFTING:
-        raise typer.BadParameter(f"the release did not stay at its step: {killer.release and killer.release.status}")
-    found = counts(killer.release, truth)
+        if killer.release is None or killer.release.status.phase is not Phase.SHIFTING:
+            raise typer.BadParameter(f"the release left its step: {killer.release and killer.release.status}")
+        found = counts(killer.release, truth, Applications(lab.pods_folder))
     flag = " --real" if real else ""
     text = page(f"python -m benchmarks.ground_truth --seconds {seconds:g}{flag}", plane, killer, truth, found)
     output.write_text(text)

@@ -39,6 +39,16 @@ class Laboratory:
     parts: list[Process]
     _control: dict[str, Any] = field(default_factory=lambda: {"dependency": 0.0, "versions": {}})
 
+    @property
+    def control_file(self) -> Path:
+        """What the pods of this lab read, and no others."""
+        return _control_file(self.folder)
+
+    @property
+    def pods_folder(self) -> Path:
+        """Each pod's log and its notes of what it served."""
+        return _pods_folder(self.folder)
+
     def require_whole(self) -> None:
         """Raises ProcessFailed when a part of the lab that no scenario ends has ended."""
         for part in self.parts:
@@ -48,12 +58,12 @@ class Laboratory:
     def set_dependency(self, error_rate: float) -> None:
         """From now on this share of all calls to the shared dependency fails, whichever version makes them."""
         self._control["dependency"] = error_rate
-        write_control(self.folder / "control.json", self._control)
+        write_control(self.control_file, self._control)
 
     def override(self, version: str, error_rate: float, median_ms: float, sigma: float) -> None:
         """Changes how the running pods of a version behave."""
         self._control["versions"][version] = {"errorRate": error_rate, "medianMs": median_ms, "sigma": sigma}
-        write_control(self.folder / "control.json", self._control)
+        write_control(self.control_file, self._control)
 
     def kill_controller(self) -> None:
         """As a crash does."""
@@ -81,8 +91,8 @@ def laboratory(assets: Path | None, folder: Path | None = None, metrics: Dialect
         plane = stack.enter_context(start_control_plane(base / "control-plane", assets=assets))
         cluster = Cluster.connect(plane.kubeconfig)
         install_crds(cluster, [*write_definitions(base / "crds"), *mesh_definitions()])
-        write_control(base / "control.json", {})
-        (base / "pods").mkdir()
+        write_control(_control_file(base), {})
+        _pods_folder(base).mkdir()
         (base / "envoy").mkdir()
         envoy = start_proxy(base / "envoy")
         stack.callback(envoy.process.stop)
@@ -112,11 +122,19 @@ def mesh_definitions() -> list[Path]:
     return sorted(folder.glob("*.yaml"))
 
 
+def _control_file(base: Path) -> Path:
+    return base / "control.json"
+
+
+def _pods_folder(base: Path) -> Path:
+    return base / "pods"
+
+
 def _modules(base: Path, envoy: Envoy) -> dict[str, list[str]]:
-    control = base / "control.json"
+    control = _control_file(base)
     return {
         "delivery.lab.mesh.control": ["--folder", str(base / "envoy"), "--admin", envoy.admin_url],
-        "delivery.lab.node_agent": ["--folder", str(base / "pods"), "--control", str(control)],
+        "delivery.lab.node_agent": ["--folder", str(_pods_folder(base)), "--control", str(control)],
     }
 
 

@@ -147,6 +147,7 @@ class NodeAgent:
             **declared,
             "LAB_POD": meta["name"],
             "LAB_WORKLOAD": workload_of(meta),
+            "LAB_SERVED": str(self._folder / f"served-{workload_of(meta)}~{meta['name']}"),
             "LAB_ADDRESS": listen_address(pod_ip),
             "LAB_PORT": str(ports[0]["containerPort"]),
             "LAB_CONTROL": str(self._control),

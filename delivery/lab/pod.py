@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import sys
+import time
 from pathlib import Path
 
 CONTROL_EVERY_S = 0.1
@@ -65,6 +66,7 @@ class Server:
             f"x-lab-version: {behaviour.version}\r\n"
         )
         self.draining = False
+        self._served = _record(env.get("LAB_SERVED", ""))
         self._open: set[asyncio.StreamWriter] = set()
         self._busy = 0
 
@@ -98,9 +100,10 @@ class Server:
             return self._response(200 if self._behaviour.ready else 503, "")
         failure = self._behaviour.failure()
         await asyncio.sleep(self._behaviour.delay())
-        if failure:
-            return self._response(500, f"x-lab-injected: {failure}\r\n")
-        return self._response(200, "")
+        status = 500 if failure else 200
+        if self._served is not None:
+            os.write(self._served, f"{time.time():.3f} {status}\n".encode())
+        return self._response(status, f"x-lab-injected: {failure}\r\n" if failure else "")
 
     def _response(self, status: int, extra: str) -> bytes:
         body = f"{status}\n"
@@ -109,6 +112,11 @@ class Server:
             f"HTTP/1.1 {status} {'OK' if status == 200 else 'Error'}\r\ncontent-length: {len(body)}\r\n"
             f"{self._identity}{extra}{close}\r\n{body}"
         ).encode()
+
+
+def _record(path: str) -> int | None:
+    """Where each answer is noted, one line at a time and unbuffered: a pod that is killed has noted what it served."""
+    return os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY) if path else None
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes | None:

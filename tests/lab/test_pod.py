@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -80,6 +81,17 @@ def test_it_fails_as_often_as_it_is_told_and_says_that_it_was_told(start: Start)
     status, headers = always.ask()
     assert (status, headers["x-lab-injected"]) == (500, "true")
     assert always.ask("/ready")[0] == 200  # readiness is not the application's errors
+
+
+def test_it_notes_what_it_answered_and_not_the_probes(start: Start, tmp_path: Path) -> None:
+    running = start(LAB_SERVED=str(tmp_path / "served"), LAB_ERROR_RATE="1")
+    began = time.time()
+    running.ask()
+    running.ask("/ready")
+    running.ask()
+    lines = [line.split() for line in (tmp_path / "served").read_text().splitlines()]
+    assert [status for _, status in lines] == ["500", "500"]
+    assert all(began - 0.001 <= float(at) <= time.time() for at, _ in lines)
 
 
 def test_it_may_never_be_ready(start: Start) -> None:
