@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from delivery.decision.actions import (
     Action,
@@ -16,6 +18,7 @@ from delivery.decision.actions import (
 )
 from delivery.decision.light import is_light
 from delivery.decision.snapshot import Snapshot, StableSet, Workload, is_pending
+from delivery.resources.annotations import APP_VERSION, POD_VERSION
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Phase, Release, ReleaseSpec, Revision
 
@@ -143,14 +146,27 @@ def _new_release(
         deployment=workload.name,
         service=snapshot.configuration.service,
         stable=Revision(
-            template_hash=stable.template_hash, pod_template_hash=stable.pod_template_hash, images=stable.images
+            template_hash=stable.template_hash,
+            pod_template_hash=stable.pod_template_hash,
+            images=stable.images,
+            **_versions(stable.template),
         ),
-        canary=Revision(template_hash=workload.template_hash, images=workload.images),
+        canary=Revision(template_hash=workload.template_hash, images=workload.images, **_versions(workload.template)),
         template=workload.template,
         policy_name=snapshot.configuration.policy_name,
         policy=policy.model_dump(mode="json", by_alias=True, exclude_none=True),
         release_id=workload.release_id or name,
+        trigger=workload.trigger,
         attempt=attempt,
         light=light,
     )
     return CreateRelease(name, spec, f"pending template {', '.join(workload.images)}")
+
+
+def _versions(template: Mapping[str, Any] | None) -> dict[str, str | None]:
+    """The versions that the user wrote on the pods."""
+    meta = (template or {}).get("metadata") or {}
+    return {
+        "app_version": (meta.get("labels") or {}).get(APP_VERSION),
+        "pod_version": (meta.get("annotations") or {}).get(POD_VERSION),
+    }

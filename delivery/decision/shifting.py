@@ -173,7 +173,18 @@ def _answer(intent: Intent, status: ReleaseStatus, policy: DeliveryPolicySpec, n
         if intent.verb == "approve":
             return leave_step(resumed, policy, f"approved{by}", now)
         return Decision(resumed, again_after=0.0)
+    if intent.verb == "promote":
+        return _promote(intent, status, now)
     return Decision(status, again_after=0.0)  # asked for what already is, or what does not apply here
+
+
+def _promote(intent: Intent, status: ReleaseStatus, now: float) -> Decision:
+    """A person takes the judgement over: the steps that are left are left out. Evidence against it came first."""
+    message = f"promoted{by_whom(intent)} before the evidence was complete: {intent.reason or 'no reason given'}"
+    if status.phase is Phase.PAUSED:
+        status = move(status, Phase.SHIFTING, "Resumed", f"promote given{by_whom(intent)}", now)
+    promoted = move(_remember(status), Phase.PROMOTING, "PromotedByRequest", message, now)
+    return Decision(promoted, (Announce("Promoting", message),), again_after=0.0)
 
 
 def _no_data(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from delivery.decision.steps import same_weight
 from delivery.resources.policy import DeliveryPolicySpec
-from delivery.resources.release import Release
+from delivery.resources.release import Release, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Workload:
     strategy: str
     release_id: str | None
     paused_by_us: bool = True
+    trigger: Trigger | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from delivery.clock import from_rfc3339, to_rfc3339
-from delivery.resources.annotations import FINALIZER
+from delivery.resources.annotations import API_VERSION, FINALIZER
 from delivery.resources.policy import DeliveryPolicySpec, parse_policy
 
 Time = Annotated[
@@ -79,12 +79,28 @@ class Revision(Record):
     template_hash: str
     pod_template_hash: str | None = None
     images: tuple[str, ...] = ()
+    app_version: str | None = Field(default=None, description="the template's label app.kubernetes.io/version")
+    pod_version: str | None = Field(default=None, description="the template's annotation headgate.dev/pod-version")
+
+
+Verb = Literal["abort", "approve", "pause", "promote", "resume", "retry"]
 
 
 class Intent(Record):
     """What a person asked for, appended to the Release under the asker's own rights."""
 
-    verb: Literal["abort", "approve", "pause", "resume", "retry"]
+    verb: Verb
+    by: str = ""
+    reason: str = ""
+    at: Time | None = None
+
+
+class Trigger(Record):
+    """A request that set the Deployment's image: whose it was, and what its idempotency key stands for."""
+
+    release_id: str
+    key: str | None = None
+    request: str = Field(default="", description="digest of what was asked")
     by: str = ""
     reason: str = ""
     at: Time | None = None
@@ -99,6 +115,7 @@ class ReleaseSpec(Record):
     policy_name: str
     policy: dict[str, Any] = Field(description="the policy as it was when the Release began")
     release_id: str
+    trigger: Trigger | None = Field(default=None, description="the request that set the image, where one did")
     attempt: int = Field(default=1, ge=1)
     light: bool = Field(default=False, description="the containers are those of stable: nothing to judge")
     intents: tuple[Intent, ...] = ()
@@ -304,3 +321,15 @@ def status_object(status: ReleaseStatus) -> dict[str, Any]:
 def spec_object(spec: ReleaseSpec) -> dict[str, Any]:
     """The spec as the API stores it."""
     return spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def release_object(release: Release) -> dict[str, Any]:
+    """The Release as `kubectl get release -o json` shows it, without what only servers need."""
+    metadata = {"name": release.name, "namespace": release.namespace, "uid": release.uid}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Release",
+        "metadata": {**metadata, "resourceVersion": release.resource_version},
+        "spec": spec_object(release.spec),
+        "status": status_object(release.status),
+    }

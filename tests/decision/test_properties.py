@@ -41,7 +41,7 @@ CONFIGURATIONS = [Configuration(), Configuration("p", parsed(), "web"), Configur
 
 @st.composite
 def releases(draw: st.DrawFn, phase: Phase, stage: Stage) -> Release:
-    verbs = st.sampled_from(["abort", "approve", "pause", "resume", "retry"])
+    verbs = st.sampled_from(["abort", "approve", "pause", "promote", "resume", "retry"])
     traffic = Traffic(desired_weight=draw(WEIGHTS), verified_weight=draw(WEIGHTS), first_weight_at=draw(TIMES))
     return release(
         phase,
@@ -190,7 +190,7 @@ def test_no_look_and_an_undecided_one_never_advance(phase: Phase, stage: Stage, 
     asked = [intent.verb for intent in of(seen).spec.intents]
     status = decide(seen, NOW).status
     assert status is not None
-    if "approve" not in asked:
+    if not {"approve", "promote"} & set(asked):
         assert status.phase is not Phase.PROMOTING
         assert status.step <= max(0, of(seen).status.step)
 

@@ -172,6 +172,17 @@ def test_an_approval_advances_and_a_resume_goes_on_with_the_same_step() -> None:
     assert last.phase is Phase.PROMOTING
 
 
+@pytest.mark.parametrize("phase", [Phase.SHIFTING, Phase.PAUSED])
+def test_a_person_may_promote_without_the_rest_of_the_evidence(phase: Phase) -> None:
+    asked = Intent(verb="promote", by="ann", reason="the fix is urgent")
+    status = recorded(decided(release(phase, intents=[asked], analysis=FED), look=look("Undecided")))
+    assert (status.phase, status.stage, status.intents_done) == (Phase.PROMOTING, Stage.SHIFT_ALL, 1)
+    assert status.reason == "PromotedByRequest"
+    assert status.message == "promoted by ann before the evidence was complete: the fix is urgent"
+    condemned = recorded(decided(release(phase, intents=[asked], analysis=FED), look=look("RollBack")))
+    assert condemned.phase is Phase.ROLLING_BACK
+
+
 def test_a_person_may_pause() -> None:
     decision = decided(
         release(intents=[Intent(verb="pause", by="ann", reason="lunch")], analysis=FED), look=look("Advance")

@@ -93,6 +93,11 @@ SCENARIOS: dict[str, tuple[Scenario, list[Phase]]] = {
         [Phase.ROLLED_BACK],
     ),
     "approved": (lambda: released((when(Phase.PAUSED), ask("approve")), spec=GATED), [Phase.SUCCEEDED]),
+    "promoted at the first step": (
+        lambda: released((when(SHIFTING), ask("promote")), verdict=lambda _: "Undecided"),
+        [Phase.SUCCEEDED],
+    ),
+    "promoted while paused": (lambda: released((when(Phase.PAUSED), ask("promote")), spec=GATED), [Phase.SUCCEEDED]),
     "paused and resumed": (
         lambda: released((when(SHIFTING), ask("pause")), (when(Phase.PAUSED), ask("resume"))),
         [Phase.SUCCEEDED],
