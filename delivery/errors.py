@@ -39,5 +39,9 @@ class Refused(HeadgateError):
     """The server will not do this for us (401, 403): a person must grant the right."""
 
 
+class NotNow(HeadgateError):
+    """What is asked for does not apply as things stand: look at the object before asking again."""
+
+
 class InvalidSpec(HeadgateError):
     """What the user wrote cannot be carried out: terminal until it changes. Names the object, the field and the fix."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Cluster:
         self._served: dict[str, tuple[str, ...]] = {}
         self._lock = threading.Lock()
         self._on_written: Callable[[Kind, Object], None] | None = None
+        self._calls: Counter[tuple[str, int]] = Counter()
 
     @classmethod
     def connect(cls, kubeconfig: Path | None, context: str | None = None) -> Cluster:
@@ -77,6 +79,12 @@ class Cluster:
     def host(self) -> str:
         """The API server's address."""
         return self._host
+
+    @property
+    def calls(self) -> dict[tuple[str, int], int]:
+        """How often the server was asked, by method and HTTP status; status 0 where no answer came."""
+        with self._lock:
+            return dict(self._calls)
 
     def tell(self, on_written: Callable[[Kind, Object], None]) -> None:
         """Calls `on_written` with what the server answers to each create, update and patch of a whole object."""
@@ -329,11 +337,17 @@ class Cluster:
                 preload_content=False,
             )
         except urllib3.exceptions.HTTPError as problem:
+            self._count(method, 0)
             raise Unavailable(f"API server {self._host} cannot be reached ({what}): {_cause(problem)}") from problem
+        self._count(method, response.status)
         if response.status >= 400:
             with closing(response):
                 raise error_from_answer(response.status, response.read(), response.headers, what)
         return response
+
+    def _count(self, method: str, status: int) -> None:
+        with self._lock:
+            self._calls[method, status] += 1
 
 
 def _named(name: str, namespace: str | None) -> str:

@@ -7,7 +7,12 @@ from typing import Any
 
 import yaml
 from kubernetes.client import ApiClient, Configuration
-from kubernetes.config import ConfigException, load_incluster_config, new_client_from_config
+from kubernetes.config import (
+    ConfigException,
+    list_kube_config_contexts,
+    load_incluster_config,
+    new_client_from_config,
+)
 from kubernetes.utils.keepalive import tcp_keepalive_socket_options
 
 from delivery.errors import InvalidSpec
@@ -27,6 +32,18 @@ def own_namespace() -> str:
         return SERVICE_ACCOUNT_NAMESPACE.read_text().strip() or "default"
     except OSError:
         return "default"
+
+
+def context_namespace(kubeconfig: Path | None, context: str | None = None) -> str:
+    """The namespace that a context of the kubeconfig names, `default` where it names none."""
+    if kubeconfig is None:
+        return own_namespace()
+    try:
+        contexts, current = list_kube_config_contexts(str(kubeconfig))
+    except UNREADABLE:
+        return "default"  # who connects says what is wrong with it
+    chosen = next((each for each in contexts if each["name"] == context), current) or {}
+    return str((chosen.get("context") or {}).get("namespace") or "default")
 
 
 def api_client(kubeconfig: Path | None, context: str | None = None) -> ApiClient:

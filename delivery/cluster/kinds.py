@@ -24,7 +24,20 @@ NODE = Kind("", ("v1",), "Node", "nodes", namespaced=False)
 POD = Kind("", ("v1",), "Pod", "pods")
 SERVICE = Kind("", ("v1",), "Service", "services")
 ENDPOINTS = Kind("", ("v1",), "Endpoints", "endpoints")
+SERVICE_ACCOUNT = Kind("", ("v1",), "ServiceAccount", "serviceaccounts")
 EVENT = Kind("", ("v1",), "Event", "events")
+TOKEN_REVIEW = Kind("authentication.k8s.io", ("v1",), "TokenReview", "tokenreviews", namespaced=False)
+SELF_SUBJECT_REVIEW = Kind(
+    "authentication.k8s.io", ("v1",), "SelfSubjectReview", "selfsubjectreviews", namespaced=False
+)
+SUBJECT_ACCESS_REVIEW = Kind(
+    "authorization.k8s.io", ("v1",), "SubjectAccessReview", "subjectaccessreviews", namespaced=False
+)
+CLUSTER_ROLE = Kind("rbac.authorization.k8s.io", ("v1",), "ClusterRole", "clusterroles", namespaced=False)
+ROLE_BINDING = Kind("rbac.authorization.k8s.io", ("v1",), "RoleBinding", "rolebindings")
+CLUSTER_ROLE_BINDING = Kind(
+    "rbac.authorization.k8s.io", ("v1",), "ClusterRoleBinding", "clusterrolebindings", namespaced=False
+)
 DEPLOYMENT = Kind("apps", ("v1",), "Deployment", "deployments")
 REPLICA_SET = Kind("apps", ("v1",), "ReplicaSet", "replicasets")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", ("v1", "v1beta1"), "EndpointSlice", "endpointslices")

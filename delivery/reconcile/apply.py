@@ -33,11 +33,11 @@ from delivery.decision.actions import (
     SetTemplate,
     SetWeight,
 )
+from delivery.decision.recorded import recorded_policy
 from delivery.errors import Conflict, NotFound
 from delivery.reconcile import subsets
 from delivery.reconcile.events import Events
 from delivery.reconcile.gather import Gathered
-from delivery.reconcile.recorded import recorded_policy
 from delivery.reconcile.records import Records
 from delivery.reconcile.routes import Routes
 from delivery.reconcile.term import Term

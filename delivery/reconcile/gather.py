@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from delivery.cluster.client import Object
 from delivery.cluster.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, RELEASE, REPLICA_SET, SERVICE
 from delivery.cluster.reader import Reader
+from delivery.decision.recorded import recorded_policy
 from delivery.decision.snapshot import (
     BackEnds,
     CanaryState,
@@ -20,7 +21,6 @@ from delivery.decision.snapshot import (
 )
 from delivery.reconcile.configuration import configuration_of
 from delivery.reconcile.parsed import Releases
-from delivery.reconcile.recorded import recorded_policy
 from delivery.reconcile.routes import RouteObjects, Routes
 from delivery.reconcile.subsets import in_place, lost, some_left, subset_rule
 from delivery.resources.annotations import DEPLOYMENT as DEPLOYMENT_LABEL

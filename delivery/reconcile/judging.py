@@ -17,6 +17,7 @@ from analysis.judge import Judge, Judgement, ReleaseSettings, ReleaseTick, Toler
 from analysis.observation import LatencyCounts, TickCounts
 from analysis.several import judged_with
 from analysis.trace import followed
+from delivery.decision.recorded import recorded_policy
 from delivery.decision.snapshot import Look
 from delivery.decision.steps import advance_tolerances
 from delivery.reconcile.custom_judging import (
@@ -26,7 +27,6 @@ from delivery.reconcile.custom_judging import (
     custom_evidence,
     with_answers,
 )
-from delivery.reconcile.recorded import recorded_policy
 from delivery.reconcile.rows import Row, judge_rows
 from delivery.resources.metrics import LatencyMetric, ToleranceSpec
 from delivery.resources.policy import DeliveryPolicySpec

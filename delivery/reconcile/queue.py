@@ -37,6 +37,13 @@ class WorkQueue(Generic[Key]):
             self._push(key, due)
             self._changed.notify()
 
+    @property
+    def waiting(self) -> int:
+        """Keys that are due and not at work yet."""
+        now = time.monotonic()
+        with self._changed:
+            return sum(due <= now for due in self._due.values())
+
     def retry(self, key: Key, at_least: float | None = None) -> float:
         """Asks again after a failure, with exponential back-off and jitter; the wait in seconds."""
         with self._changed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -25,7 +25,7 @@ from delivery.reconcile.reconciler import Outcome, Reconciler
 from delivery.reconcile.records import Records
 from delivery.reconcile.route_finding import route_kinds
 from delivery.reconcile.routes import Routes
-from delivery.reconcile.watching import Watching
+from delivery.reconcile.watching import Name, OnRelease, Watching
 from delivery.resources.release import Release
 from delivery.settings import Settings
 from delivery.telemetry.collector import Collector
@@ -39,8 +39,15 @@ class Controller:
     """Everything that runs in one controller process."""
 
     def __init__(
-        self, settings: Settings, cluster: Cluster, meshes: Mapping[str, Mesh], collector: Collector, clock: Clock
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        meshes: Mapping[str, Mesh],
+        collector: Collector,
+        clock: Clock,
+        on_release: Sequence[OnRelease] = (),
     ) -> None:
+        self._on_release = tuple(on_release)
         self._settings = settings
         self._cluster = cluster
         self._queue: WorkQueue[triggers.Key] = WorkQueue()
@@ -58,7 +65,7 @@ class Controller:
             parsed,
             wake=self._queue.add,
             wake_refused=self._wake_refused,
-            on_release=self._observation.stir,
+            on_release=self._release_changed,
             on_policy=lambda _kind, _policy: self._policies_due.set(),
         )
         dry_run: DryRun = lambda metrics: collector.dry_run(metrics, clock.now())  # noqa: E731
@@ -98,7 +105,17 @@ class Controller:
         self._leadership.stop()  # last: who takes over at once must not meet a pass of ours
         self._watching.stop()
 
+    @property
+    def waiting(self) -> int:
+        """Deployments that wait for a pass now."""
+        return self._queue.waiting
+
     # -- waking --
+
+    def _release_changed(self, name: Name, release: Release | None) -> None:
+        self._observation.stir()
+        for listener in self._on_release:
+            listener(name, release)
 
     def _wake(self, release: Release) -> None:
         self._queue.add((release.namespace, release.spec.deployment))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from delivery.cluster.client import Cluster, Object
 from delivery.cluster.kinds import DESTINATION_RULE
 from delivery.cluster.reader import Reader
+from delivery.decision.recorded import recorded_policy
 from delivery.errors import NotFound
-from delivery.reconcile.recorded import recorded_policy
 from delivery.reconcile.route_finding import checked
 from delivery.reconcile.splits import split_of
 from delivery.resources.annotations import POD_TEMPLATE_HASH

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from delivery.cluster.client import Cluster, Object
-from delivery.cluster.kinds import DEPLOYMENT, RELEASE
+from delivery.cluster.kinds import DEPLOYMENT
 from delivery.cluster.reader import Live
 from delivery.decision.snapshot import is_pending
 from delivery.errors import Conflict, NotFound
+from delivery.intents.ask import append
 from delivery.reconcile.gather import releases_of, replica_sets_of
 from delivery.reconcile.parsed import Releases
 from delivery.resources.annotations import LEFT_PAUSED, MANAGED_BY, MANAGER, POLICY
-from delivery.resources.release import Phase, Release
+from delivery.resources.release import Intent, Phase, Release
 from delivery.workload.adoption import paused_by_us
 from delivery.workload.revision import stable_set, workload_from
 
@@ -103,10 +104,7 @@ def ask_to_end(cluster: Cluster, release: Release) -> None:
     asked = any(intent.verb == "abort" and intent.by == BY for intent in release.spec.intents)
     if asked or release.status.phase in {Phase.PROMOTING, Phase.STALLED, Phase.ROLLING_BACK}:
         return
-    intents = [intent.model_dump(mode="json", by_alias=True, exclude_none=True) for intent in release.spec.intents]
-    abort = {"verb": "abort", "by": BY, "reason": "Headgate is removed"}
-    body = {"metadata": {"resourceVersion": release.resource_version}, "spec": {"intents": [*intents, abort]}}
-    cluster.patch(RELEASE, release.name, release.namespace, body)
+    append(cluster, release, Intent(verb="abort", by=BY, reason="Headgate is removed"))
 
 
 def wait_for_end(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from delivery.decision.recorded import recorded_policy
 from delivery.decision.snapshot import Look
 from delivery.decision.waking import moves
 from delivery.reconcile.judging import Analysed, Case
-from delivery.reconcile.recorded import recorded_policy
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import AnalysisRecord, Phase, Release, Stage
 from delivery.telemetry.expressions import Expression, expressions_of

@@ -28,6 +28,8 @@ from delivery.workload.adoption import slim, without_fields
 from delivery.workload.revision import slim_replica_set
 
 Name = tuple[str | None, str]
+OnRelease = Callable[[Name, Release | None], None]
+"""Told of each version of a Release; None where it is gone, or no Release that can be read."""
 SYNC_TIMEOUT_S = 60.0
 
 
@@ -47,7 +49,7 @@ class Watching:
         *,
         wake: Callable[[triggers.Key], None],
         wake_refused: Callable[[], None],
-        on_release: Callable[[], None],
+        on_release: OnRelease,
         on_policy: Callable[[Kind, Object], None],
     ) -> None:
         self._cluster = cluster
@@ -143,7 +145,7 @@ class Watching:
             self._active[name] = read
         elif former is not None and release is None:
             self._parsed.forget(former.uid)
-        self._on_release_changed()
+        self._on_release_changed(name, read)
         if release is not None:
             self._wake(triggers.from_release(release))
 

@@ -10,7 +10,13 @@ POLICY = f"{GROUP}/policy"
 SERVICE = f"{GROUP}/service"
 RELEASE_ID = f"{GROUP}/release-id"
 
+# Read from the pod template, for people.
+APP_VERSION = "app.kubernetes.io/version"
+POD_VERSION = f"{GROUP}/pod-version"
+
 # Written on the user's Deployment, where somebody asked for it.
+TRIGGERS = f"{GROUP}/triggers"
+"""The last requests through the API or the command line that set the image: who, when, with which key."""
 LEFT_PAUSED = f"{GROUP}/left-paused"
 
 # Written on what Headgate creates.

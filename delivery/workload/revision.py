@@ -11,6 +11,7 @@ from typing import Any
 from delivery.decision.snapshot import StableSet, Workload
 from delivery.resources.annotations import POD_TEMPLATE_HASH, RELEASE_ID
 from delivery.resources.release import Phase, Release, Stage
+from delivery.resources.trigger_record import current_trigger
 from delivery.workload.adoption import paused_by_us
 
 Object = Mapping[str, Any]
@@ -53,6 +54,7 @@ def workload_from(deployment: Object) -> Workload:
         strategy=(spec.get("strategy") or {}).get("type", "RollingUpdate"),
         release_id=(meta.get("annotations") or {}).get(RELEASE_ID),
         paused_by_us=paused_by_us(deployment),
+        trigger=current_trigger(meta.get("annotations") or {}),
     )
 
 

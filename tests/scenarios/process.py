@@ -69,7 +69,7 @@ class Watched:
             self._parsed,
             wake=lambda _: self._wake(),
             wake_refused=self._wake,
-            on_release=self._wake,
+            on_release=lambda _name, _release: self._wake(),
             on_policy=lambda _kind, _policy: None,
         )
         self._due: dict[Informer, float] = {}
