@@ -42,7 +42,10 @@ def demo(
     embedded: Embedded = False,
     mesh: Annotated[MeshName, typer.Option(help="whose routes and metrics the shop has")] = MeshName.ISTIO,
 ) -> None:
-    """Release a good version and a bad one, and show what was seen and decided."""
+    """Release a good version and a bad one, and show what was seen and decided.
+
+    Example: headgate lab demo --mesh linkerd
+    """
     try:
         ok = show_demo(_assets(embedded), Console(), mesh)
     except HeadgateError as problem:
@@ -58,7 +61,10 @@ def run(
     mesh: Annotated[MeshName, typer.Option(help="whose routes and metrics the shop has")] = MeshName.ISTIO,
     keep: Annotated[Path | None, typer.Option(help="keep logs and configuration in this (new) folder")] = None,
 ) -> None:
-    """Run one scenario and say what came of it."""
+    """Run one scenario and say what came of it.
+
+    Example: headgate lab run errors --keep errors-lab
+    """
     try:
         scenario = load(resolve(file))
         if keep is not None:
@@ -77,7 +83,10 @@ def run(
 
 @app.command("list")
 def list_scenarios() -> None:
-    """The scenarios that come with the lab."""
+    """The scenarios that come with the lab.
+
+    Example: headgate lab list
+    """
     for name, path in sorted(shipped().items()):
         typer.echo(f"{name:16} {path.read_text().splitlines()[0].lstrip('# ')}")
 
@@ -87,7 +96,10 @@ def up(
     kubeconfig: Annotated[Path, typer.Option(help="where to write the lab's kubeconfig")] = Path("lab.kubeconfig"),
     embedded: Embedded = False,
 ) -> None:
-    """Start a lab, without an application, and keep it until Ctrl-C."""
+    """Start a lab, without an application, and keep it until Ctrl-C.
+
+    Example: headgate lab up
+    """
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

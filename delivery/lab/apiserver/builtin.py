@@ -138,6 +138,7 @@ _KINDS = (
         rules.SERVICE_ACCOUNT,
         short=("sa",),
         columns=columns.SERVICE_ACCOUNT,
+        subresources=("token",),
     ),
     _Kind(
         "events",
@@ -248,12 +249,22 @@ _KINDS = (
 )
 
 
+_AUTHORIZATION = "authorization.k8s.io"
+REVIEWS = (
+    (_AUTHORIZATION, "selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+    (_AUTHORIZATION, "subjectaccessreviews", "SubjectAccessReview"),
+    ("authentication.k8s.io", "tokenreviews", "TokenReview"),
+)
+"""What is asked by creating an object that is kept nowhere: group, plural, kind."""
+
+
 def builtin_registry() -> Registry:
     """A registry of all built-in kinds, to which custom ones are added as they are defined."""
     registry = Registry(_resource(kind, version) for kind in _KINDS for version in kind.versions)
     registry.add(_new_events(registry))
     registry.add(_beta_slices(registry))
-    registry.add(_access_review())
+    for group, plural, kind in REVIEWS:
+        registry.add(_review(group, plural, kind))
     return registry
 
 
@@ -308,8 +319,7 @@ def _beta_slices(registry: Registry) -> Resource:
     )
 
 
-def _access_review() -> Resource:
-    group, plural, kind = "authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview"
+def _review(group: str, plural: str, kind: str) -> Resource:
     return Resource(
         group=group,
         version="v1",

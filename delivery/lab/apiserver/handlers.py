@@ -14,6 +14,7 @@ from delivery.lab.apiserver.listing import check_reached, list_document, listed
 from delivery.lab.apiserver.objects import NAMESPACES, Objects
 from delivery.lab.apiserver.reading import WriteOptions, identified, parsed
 from delivery.lab.apiserver.requests import Target, Wanted, check_patch, truthy, wanted, write_options
+from delivery.lab.apiserver.reviews import Reviews
 from delivery.lab.apiserver.status import (
     Json,
     bad_request,
@@ -71,10 +72,16 @@ class Handlers:
     """The verbs, over one set of objects."""
 
     def __init__(
-        self, objects: Objects, deletion: Deletion, now: Callable[[], datetime], stopping: asyncio.Event
+        self,
+        objects: Objects,
+        deletion: Deletion,
+        reviews: Reviews,
+        now: Callable[[], datetime],
+        stopping: asyncio.Event,
     ) -> None:
         self._objects = objects
         self._deletion = deletion
+        self._reviews = reviews
         self._now = now
         self._stopping = stopping
 
@@ -120,9 +127,10 @@ class Handlers:
 
     def create(self, call: Call) -> Answer:
         target, options = call.target, call.options()
-        if target.resource.storage == ("authorization.k8s.io", "selfsubjectaccessreviews"):
-            review = {"metadata": {"creationTimestamp": None}, **identified(call.document(), target.resource)}
-            return Answer(201, {**review, "status": {"allowed": True}})
+        if not target.resource.kept:
+            asked = identified(call.document(), target.resource)
+            status = self._reviews.answer(target.resource.names.kind, asked.get("spec") or {})
+            return Answer(201, {"metadata": {"creationTimestamp": None}, **asked, "status": status})
         if target.resource.namespaced and target.namespace is None:
             raise method_not_allowed()
         made = self._objects.create(target.resource, target.namespace or "", call.document(), options)
@@ -186,7 +194,11 @@ class Handlers:
         elif target.subresource == "scale" and target.resource.scale:
             handler = {"GET": self._get_scale, "PUT": self._put_scale, "PATCH": self._patch_scale}.get(call.method)
         elif target.subresource in target.resource.subresources:
-            extra = {("POST", "binding"): self._bind, ("PUT", "finalize"): self._finalize}
+            extra = {
+                ("POST", "binding"): self._bind,
+                ("PUT", "finalize"): self._finalize,
+                ("POST", "token"): self._issue_token,
+            }
             handler = extra.get((call.method, target.subresource))
         else:
             if not target.resource.custom:
@@ -233,6 +245,15 @@ class Handlers:
             raise conflict("", "pods/binding", key[1], why)
         self._objects.store.put(resource.storage, key, self._scheduled(pod, node))
         return Answer(201, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
+
+    def _issue_token(self, call: Call) -> Answer:
+        """A token for a ServiceAccount; this server knows it again as long as it runs."""
+        account = self._objects.stored(call.target.resource, call.target.key)
+        request = call.document() or {}
+        seconds = (request.get("spec") or {}).get("expirationSeconds", 3600)
+        status = {"token": self._reviews.issue(account["metadata"]), "expirationTimestamp": self._objects.now()}
+        document = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": {}, **request}
+        return Answer(201, {**document, "spec": {"expirationSeconds": seconds}, "status": status})
 
     def _scheduled(self, pod: Json, node: str) -> Json:
         now = self._objects.now()

@@ -111,6 +111,11 @@ class Resource:
     def plural(self) -> str:
         return self.names.plural
 
+    @property
+    def kept(self) -> bool:
+        """Whether its objects are stored; a review is answered and forgotten."""
+        return "get" in self.verbs
+
     def stored(self, obj: Json) -> Json:
         """A document of this version in its stored form."""
         converted = self.decode(obj) if self.decode else obj

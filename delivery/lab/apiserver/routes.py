@@ -1,7 +1,6 @@
 """The HTTP surface: paths to discovery documents or resource handlers, errors to `Status` answers."""
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -20,6 +19,7 @@ from delivery.lab.apiserver.kinds import Registry
 from delivery.lab.apiserver.objects import Objects
 from delivery.lab.apiserver.reading import WriteOptions
 from delivery.lab.apiserver.requests import target
+from delivery.lab.apiserver.reviews import Reviews
 from delivery.lab.apiserver.status import ApiError, Json, not_served, unauthorized
 from delivery.lab.apiserver.store import Store
 from delivery.lab.apiserver.watching import WatchResponse
@@ -47,7 +47,8 @@ class ApiServer:
         deletion = Deletion(self.objects)
         self._collector = Collector(self.objects, deletion, _soon)
         self._stopping = asyncio.Event()
-        self._handlers = Handlers(self.objects, deletion, clock, self._stopping)
+        self._reviews = Reviews(self.store, token)
+        self._handlers = Handlers(self.objects, deletion, self._reviews, clock, self._stopping)
         self._seed()
 
     def _seed(self) -> None:
@@ -103,7 +104,7 @@ class ApiServer:
 
     def _known(self, authorization: str) -> bool:
         scheme, _, shown = authorization.partition(" ")
-        return not self._token or scheme.lower() != "bearer" or secrets.compare_digest(shown.strip(), self._token)
+        return not self._token or scheme.lower() != "bearer" or self._reviews.user_of(shown.strip()) is not None
 
     def _nothing_at(self, path: str) -> Response:
         parts = path.split("/")
