@@ -1,0 +1,45 @@
+"""The report as plain JSON.
+
+The names are those of the view's dataclasses in camel case and stay as they are: fields are added, never renamed.
+`schemaVersion` grows only when one has to go. Every field called `at` or ending in `At` is an RFC 3339 time; `after`
+(it began) and `seconds` are seconds, `...Ms` milliseconds, `weight` and its kin percent, rates and shares
+parts of 1, evidence and thresholds natural logarithms. An interval is a list of two numbers. What is not known is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from math import isfinite
+from typing import Any
+
+from pydantic.alias_generators import to_camel
+
+from delivery.clock import to_rfc3339
+from delivery.report.view import view
+from delivery.resources.release import Release
+
+SCHEMA_VERSION = 1
+
+
+def to_json(release: Release, now: float) -> dict[str, Any]:
+    """The view of a Release as dicts, lists, strings, numbers, booleans and None."""
+    return {"schemaVersion": SCHEMA_VERSION, **_plain(view(release, now))}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {to_camel(each.name): _named(each.name, getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}  # names of the user's, left as they are
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value
+
+
+def _named(name: str, value: Any) -> Any:
+    if (name == "at" or name.endswith("_at")) and isinstance(value, float | int):
+        return to_rfc3339(value)
+    return _plain(value)
