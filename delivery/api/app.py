@@ -1,0 +1,85 @@
+"""The API put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI, Response
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from delivery.api import asking, backtesting, pages, reading, reports, streaming
+from delivery.api.access import Access
+from delivery.api.board import Board
+from delivery.api.guarding import Guard, Limits
+from delivery.api.problems import on_headgate_error, on_http, on_invalid, problem
+from delivery.cluster.client import Cluster
+from delivery.errors import HeadgateError
+
+ROUTERS = tuple(part.router for part in (reading, asking, streaming, reports, backtesting, pages))
+OPENAPI = "/api/v1/openapi.json"
+DESCRIPTION = """Releases: begun, followed, approved, read about.
+
+Every call carries a bearer token of the cluster. What it may do the cluster's RBAC says, by verbs on the resource
+`releases.headgate.dev`: `get`, `list`, `watch`, `trigger`, `approve`, `promote`, `pause`, `resume`, `abort`, `retry`,
+`backtest`. Errors are `application/problem+json`."""
+
+
+def create_app(cluster: Cluster, access: Access, board: Board, limits: Limits | None = None) -> ASGIApp:
+    """Everything that needs a token. `board` lives on the loop that serves it."""
+    app = api(cluster, access, board)
+    return Guard(app, access, limits or Limits())
+
+
+def api(cluster: Cluster, access: Access, board: Board) -> FastAPI:
+    """The routes, without what stands before them."""
+
+    @asynccontextmanager
+    async def attached(_app: FastAPI) -> AsyncIterator[None]:
+        board.attach(asyncio.get_running_loop())
+        yield
+        board.attach(None)
+
+    app = FastAPI(
+        title="Headgate",
+        version=version("headgate"),
+        description=DESCRIPTION,
+        openapi_url=OPENAPI,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=attached,
+    )
+    app.state.cluster, app.state.access, app.state.board = cluster, access, board
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(HeadgateError, on_headgate_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    return app
+
+
+def health_app(registry: CollectorRegistry, ready: Board) -> FastAPI:
+    """Probes and metrics, for the kubelet and Prometheus: on a port of its own, since neither shows a token."""
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        return Response("ok\n", media_type="text/plain")
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        if ready.complete:
+            return Response("ok\n", media_type="text/plain")
+        return problem(503, "the Releases are not all known yet")
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return app

@@ -1,0 +1,219 @@
+"""Every Release there is, as last heard of, ready to be told: rows for lists, a wake-up for whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+import msgspec
+
+from delivery.clock import to_rfc3339
+from delivery.decision.recorded import recorded_policy
+from delivery.resources.release import Phase, Release
+
+Key = tuple[str, str]
+QUESTIONS = {
+    "AwaitingApproval": "approve it, or abort it",
+    "Inconclusive": "the evidence does not decide: promote it, resume it, or abort it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A Release's summary, and the same encoded. `release` only while it is active: what has ended is read anew."""
+
+    summary: dict[str, Any]
+    encoded: bytes
+    order: tuple[bool, float]
+    release: Release | None
+
+    @property
+    def final(self) -> bool:
+        return self.release is None
+
+
+class Watcher:
+    """One reader's wake-up, and what changed since it last looked. Lives on the event loop."""
+
+    def __init__(self) -> None:
+        self._changed: set[Key] = set()
+        self._woken = asyncio.Event()
+
+    async def changes(self, timeout_s: float) -> set[Key]:
+        """The keys that changed; waits for the first, no longer than that."""
+        try:
+            await asyncio.wait_for(self._woken.wait(), timeout_s)
+        except TimeoutError:
+            return set()
+        self._woken.clear()
+        found, self._changed = self._changed, set()
+        return found
+
+    def tell(self, key: Key) -> None:
+        """It changed."""
+        self._changed.add(key)
+        self._woken.set()
+
+
+class Board:
+    """Written by the informer's thread, read by the API's.
+
+    However many watch, a change costs the writer one entry in a set: the event loop tells them.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[Key, Row] = {}
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed: set[Key] = set()
+        self._watchers: dict[Key, set[Watcher]] = {}
+        self.complete = False
+        """Whether every Release that there was at the start has been told of."""
+
+    def attach(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """The loop that the watchers live on; None once it ends."""
+        with self._lock:
+            self._loop = loop
+
+    def told(self, namespace: str, name: str, release: Release | None) -> None:
+        """A Release as it is now; None where it is gone."""
+        row = _row(release) if release is not None else None
+        key = (namespace, name)
+        with self._lock:
+            if row is None:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = row
+            loop, first = self._loop, not self._changed
+            if loop is not None:
+                self._changed.add(key)
+        if loop is not None and first:
+            loop.call_soon_threadsafe(self._tell)
+
+    def row(self, key: Key) -> Row | None:
+        return self._rows.get(key)
+
+    def rows(self) -> list[Row]:
+        with self._lock:
+            return list(self._rows.values())
+
+    def find(self, namespace: str, name: str, release_id: str | None = None) -> Row | None:
+        """The Release of that name, else the active or newest one of the Deployment (with that release id)."""
+        own = self._rows.get((namespace, name))
+        if own is not None and release_id in {None, own.summary["releaseId"]}:
+            return own
+        wanted = {"namespace": namespace, "deployment": name, **({"releaseId": release_id} if release_id else {})}
+        found = (row for row in self.rows() if wanted.items() <= row.summary.items())
+        return max(found, key=lambda row: row.order, default=None)
+
+    @contextmanager
+    def watcher(self, namespace: str = "", name: str = "") -> Iterator[Watcher]:
+        """Told of every change of the Release, of those in the namespace, or of all."""
+        watcher, of = Watcher(), (namespace, name)
+        self._watchers.setdefault(of, set()).add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers[of].discard(watcher)
+            if not self._watchers[of]:
+                del self._watchers[of]
+
+    def _tell(self) -> None:
+        with self._lock:
+            changed, self._changed = self._changed, set()
+        for key in changed:
+            for of in (key, (key[0], ""), ("", "")):
+                for watcher in self._watchers.get(of, ()):
+                    watcher.tell(key)
+
+
+def matching(
+    rows: Iterable[Row], *, namespace: str = "", phases: Iterable[str] = (), deployment: str = "", search: str = ""
+) -> list[Row]:
+    """Rows for which all of it holds, newest first; `search` is a part of any name, image, id or message."""
+    wanted, sought = set(phases), search.casefold()
+    found = [
+        row
+        for row in rows
+        if (not namespace or row.summary["namespace"] == namespace)
+        and (not wanted or row.summary["phase"] in wanted)
+        and (not deployment or row.summary["deployment"] == deployment)
+        and (not sought or sought in _text(row.summary))
+    ]
+    return sorted(found, key=lambda row: row.order, reverse=True)
+
+
+def question(release: Release) -> str:
+    """What a person is asked, in words; "" where nobody is."""
+    status = release.status
+    if status.phase is Phase.STALLED:
+        return "the promotion did not finish: look at the Deployment, then retry or abort"
+    if status.phase is not Phase.PAUSED:
+        return ""
+    return QUESTIONS.get(status.reason, "resume it, promote it, or abort it")
+
+
+def summary_of(release: Release) -> dict[str, Any]:
+    """The fields of ReleaseSummary."""
+    spec, status = release.spec, release.status
+    return {
+        "namespace": release.namespace,
+        "name": release.name,
+        "deployment": spec.deployment,
+        "releaseId": spec.release_id,
+        "phase": status.phase.value,
+        "reason": status.reason,
+        "message": status.message,
+        "question": question(release),
+        "progress": status.progress,
+        "weight": status.traffic.verified_weight or 0.0,
+        "verdict": status.verdict,
+        "stableImages": list(spec.stable.images),
+        "canaryImages": list(spec.canary.images),
+        "appVersion": spec.canary.app_version,
+        "policy": spec.policy_name,
+        "mesh": status.mesh,
+        "startedAt": _time(status.started_at),
+        "finishedAt": _time(status.finished_at),
+        "evidence": _evidence(release),
+        "resourceVersion": release.resource_version,
+    }
+
+
+def _evidence(release: Release) -> dict[str, Any] | None:
+    look = release.status.evidence
+    if look is None:
+        return None
+    risk = recorded_policy(release).analysis.risk
+    return {
+        "at": to_rfc3339(look.at),
+        "stableRequests": look.stable_requests,
+        "stableErrors": look.stable_errors,
+        "canaryRequests": look.canary_requests,
+        "canaryErrors": look.canary_errors,
+        "rollback": look.log_evidence_rollback,
+        "advance": look.log_evidence_advance,
+        "rollbackAt": -log(risk.wrong_rollback),
+        "advanceAt": -log(risk.wrong_advance),
+    }
+
+
+def _row(release: Release) -> Row:
+    summary = summary_of(release)
+    order = (release.active, release.status.started_at or 0.0)
+    return Row(summary, msgspec.json.encode(summary), order, release if release.active else None)
+
+
+def _time(at: float | None) -> str | None:
+    return None if at is None else to_rfc3339(at)
+
+
+def _text(summary: dict[str, Any]) -> str:
+    named = ("namespace", "name", "deployment", "releaseId", "message", "appVersion")
+    parts = [*(str(summary[field] or "") for field in named), *summary["stableImages"], *summary["canaryImages"]]
+    return "\n".join(parts).casefold()

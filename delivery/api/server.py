@@ -1,0 +1,110 @@
+"""Serving from a thread beside the controller's."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from delivery.errors import HeadgateError
+
+STARTED_WITHIN_S = 30.0
+STOPPED_WITHIN_S = 10.0
+KEEP_ALIVE_S = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+class Server:
+    """One ASGI application at one address, until stopped."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int, tls: Tls | None = None) -> None:
+        self._app, self._host, self._port, self._tls = app, host, port, tls
+        self._socket: socket.socket | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._serving = threading.Event()
+        self._failure: BaseException | None = None
+
+    @property
+    def url(self) -> str:
+        """With the port that was free, where 0 was asked for."""
+        host, port = self._listener().getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        return f"{'https' if self._tls else 'http'}://{shown}:{port}"
+
+    def start(self) -> None:
+        """Returns when requests are answered. Raises HeadgateError."""
+        self._socket = self._bound()
+        self._thread = threading.Thread(target=self._run, name=f"api-{self._port}", daemon=True)
+        self._thread.start()
+        if not self._serving.wait(STARTED_WITHIN_S) or self._failure is not None:
+            self.stop()
+            raise HeadgateError(f"--listen {self._host}:{self._port}: not served: {self._failure or 'no answer'}")
+
+    def stop(self) -> None:
+        """Ends streams and waits; twice is harmless."""
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(STOPPED_WITHIN_S)
+            self._thread = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _bound(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        # asyncio turns Nagle's algorithm off only on sockets that say they are TCP; with it an answer takes 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self._host, self._port))
+        except OSError as problem:
+            listener.close()
+            raise HeadgateError(f"--listen {self._host}:{self._port}: {problem.strerror}; choose another") from problem
+        return listener
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as failed:  # SystemExit too: it is told to whoever waits in start()
+            self._failure = failed
+        finally:
+            self._serving.set()
+
+    async def _serve(self) -> None:
+        config = uvicorn.Config(
+            self._app,
+            log_level="warning",
+            access_log=False,
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=2,
+            server_header=False,
+            ssl_certfile=self._tls.certificate if self._tls else None,
+            ssl_keyfile=self._tls.key if self._tls else None,
+            lifespan="on",
+        )
+        self._server = uvicorn.Server(config)
+        serving = asyncio.create_task(self._server.serve(sockets=[self._listener()]))
+        while not self._server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        self._serving.set()
+        await serving
+
+    def _listener(self) -> socket.socket:
+        if self._socket is None:
+            raise HeadgateError(f"--listen {self._host}:{self._port}: not started")
+        return self._socket

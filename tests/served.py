@@ -1,0 +1,151 @@
+"""The API on a real listener, over a control plane of each kind, with Releases in a namespace of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from delivery.api.access import Access
+from delivery.api.app import create_app
+from delivery.api.board import Board
+from delivery.api.guarding import Limits
+from delivery.api.server import Server
+from delivery.cluster.client import MERGE, Cluster, Object
+from delivery.cluster.informer import Informer, Name
+from delivery.cluster.kinds import (
+    CLUSTER_ROLE,
+    DEPLOYMENT,
+    RELEASE,
+    ROLE_BINDING,
+    SERVICE_ACCOUNT,
+)
+from delivery.lab.control_plane import install_crds
+from delivery.resources.annotations import POLICY
+from delivery.resources.release import Phase, Release, release_from_object, spec_object, status_object
+from tests.conditions import eventually
+from tests.conftest import Planes, fresh_namespace
+from tests.decision import given
+from tests.reconcile.rig import definitions
+
+VERBS = ("get", "list", "watch", "trigger", "approve", "promote", "pause", "resume", "abort", "retry", "backtest")
+
+
+@dataclass(slots=True)
+class Served:
+    """The API's address, and what a test puts behind it."""
+
+    url: str
+    kubeconfig: Path
+    cluster: Cluster
+    namespace: str
+    board: Board
+    _tokens: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def token(self, *verbs: str) -> str:
+        """Of a ServiceAccount that may do these on Releases, in the namespace only."""
+        if verbs not in self._tokens:
+            self._tokens[verbs] = _token(self.cluster, self.namespace, verbs)
+        return self._tokens[verbs]
+
+    def client(self, *verbs: str) -> httpx.Client:
+        """With such a token; all verbs where none are named."""
+        headers = {"Authorization": f"Bearer {self.token(*(verbs or VERBS))}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+
+    def path(self, name: str = given.RELEASE, rest: str = "") -> str:
+        return f"/api/v1/namespaces/{self.namespace}/releases/{name}{rest}"
+
+    def release(self, phase: Phase = Phase.SHIFTING, **given_as: Any) -> Release:
+        """Creates one in that phase, and waits until the API has heard of it."""
+        made = given.release(phase, **given_as)
+        meta = {"name": made.name, "namespace": self.namespace}
+        self.cluster.create(RELEASE, {"metadata": meta, "spec": spec_object(made.spec)})
+        return self.becomes(made.model_copy(update={"namespace": self.namespace}))
+
+    def becomes(self, release: Release) -> Release:
+        """Writes the status, and waits until the API has heard of it."""
+        body = {"status": status_object(release.status)}
+        written = self.cluster.patch(
+            RELEASE, release.name, self.namespace, body, patch_type=MERGE, subresource="status"
+        )
+        version = written["metadata"]["resourceVersion"]
+        eventually(lambda: self._told(release.name) == version)
+        return release_from_object(written)
+
+    def deployment(self, **annotations: str) -> Object:
+        """An annotated Deployment `web` of one container."""
+        template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}
+        meta = {"name": "web", "namespace": self.namespace, "annotations": {POLICY: "standard", **annotations}}
+        spec = {"selector": {"matchLabels": {"app": "web"}}, "template": template, "paused": True}
+        return self.cluster.create(DEPLOYMENT, {"metadata": meta, "spec": spec})
+
+    def _told(self, name: str) -> str | None:
+        row = self.board.row((self.namespace, name))
+        return row.summary["resourceVersion"] if row else None
+
+
+def _token(cluster: Cluster, namespace: str, verbs: tuple[str, ...]) -> str:
+    name = "-".join(("may", *verbs))[:63].rstrip("-")
+    account = {"metadata": {"name": name, "namespace": namespace}}
+    cluster.create(SERVICE_ACCOUNT, account)
+    if verbs:
+        rule = {"apiGroups": ["headgate.dev"], "resources": ["releases"], "verbs": list(verbs)}
+        role = f"{namespace}-{name}"
+        cluster.create(CLUSTER_ROLE, {"metadata": {"name": role}, "rules": [rule]})
+        binding = {
+            "metadata": {"name": name, "namespace": namespace},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+        }
+        cluster.create(ROLE_BINDING, binding)
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", **account, "spec": {}}
+    return str(cluster.create(SERVICE_ACCOUNT, request, subresource="token")["status"]["token"])
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> pytest.TempPathFactory:
+    """Under a shorter name."""
+    return tmp_path_factory
+
+
+@pytest.fixture(params=["embedded", "real"])
+def served(
+    request: pytest.FixtureRequest, planes: Planes, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """On each control plane."""
+    yield from serve(planes, request.param, tmp_path_factory)
+
+
+@pytest.fixture
+def own_served(planes: Planes, folders: pytest.TempPathFactory) -> Iterator[Served]:
+    """On our control plane only."""
+    yield from serve(planes, "embedded", folders)
+
+
+def serve(
+    planes: Planes, plane: str, folders: pytest.TempPathFactory, limits: Limits | None = None
+) -> Iterator[Served]:
+    """The API over that control plane until the generator is closed."""
+    cluster = Cluster.connect(planes(plane).kubeconfig)
+    install_crds(cluster, definitions(folders.mktemp("crds")))
+    board, namespace = Board(), fresh_namespace(cluster)
+
+    def told(name: Name, obj: Object | None) -> None:
+        board.told(name[0] or "", name[1], release_from_object(obj) if obj else None)
+
+    with ExitStack() as stack:
+        informer = Informer(cluster, RELEASE, namespace, on_change=told)
+        informer.start()
+        stack.callback(informer.stop)
+        informer.wait_synced(30)
+        board.complete = True
+        server = Server(create_app(cluster, Access(cluster), board, limits), "127.0.0.1", 0)
+        server.start()
+        stack.callback(server.stop)
+        yield Served(server.url, planes(plane).kubeconfig, cluster, namespace, board)
