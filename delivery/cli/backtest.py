@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import math
 import sys
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -16,23 +15,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from analysis.verdict import Verdict
 from delivery.backtest.json_lines import read_recordings
 from delivery.backtest.policy_run import deeds
 from delivery.backtest.prometheus_range import read_range
 from delivery.backtest.recording import Recording
-from delivery.backtest.replay import Outcome, replay
+from delivery.backtest.replay import Outcome
+from delivery.backtest.told import WORDS, judged, outcome_object
 from delivery.cli.errors import fail
 from delivery.cli.policy_file import policy_of
 from delivery.errors import HeadgateError
-from delivery.reconcile.judging import judge_settings
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.telemetry.access import Access
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import Prometheus
 from mesh_adapters.istio.series import ISTIO
 
-WORDS = {Verdict.ROLL_BACK: "rollback", Verdict.ADVANCE: "advance", Verdict.UNDECIDED: "inconclusive"}
 TICKS_SHOWN = 40
 HISTORY_S = 3600.0
 RANGE_TIMEOUT_S = 60
@@ -53,7 +50,10 @@ def backtest(
     ] = None,
     end: Annotated[str | None, typer.Option(help="until when")] = None,
 ) -> None:
-    """Judge recorded telemetry as the controller would have done."""
+    """Judge recorded telemetry as the controller would have done.
+
+    Example: headgate backtest --input recorded.jsonl --policy policy.yaml
+    """
     try:
         chosen = policy_of(policy)
         recordings = (
@@ -64,7 +64,7 @@ def backtest(
         raise fail(problem) from problem
     if as_json:
         for outcome in outcomes:
-            sys.stdout.write(json.dumps(_told(outcome), allow_nan=False) + "\n")
+            sys.stdout.write(json.dumps(outcome_object(outcome), allow_nan=False) + "\n")
         return
     console = Console()
     for outcome in outcomes:
@@ -124,16 +124,10 @@ def _instant(option: str, text: str) -> float:
 
 
 def _judged(recordings: list[Recording], policy: DeliveryPolicySpec, *, every_step: bool) -> list[Outcome]:
-    settings = replace(judge_settings(policy), warm_up=policy.analysis.warm_up)
-    if not every_step:
-        settings = replace(settings, advance_tolerances=settings.advance_tolerances[-1:])
     with _bar() as progress:
         task = progress.add_task("judging", total=len(recordings))
-        return replay(
-            recordings,
-            settings,
-            dispersion=policy.analysis.dispersion,
-            progress=lambda done: progress.update(task, completed=done),
+        return judged(
+            recordings, policy, every_step=every_step, progress=lambda done: progress.update(task, completed=done)
         )
 
 
@@ -148,23 +142,6 @@ def _bar() -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
-
-
-def _told(outcome: Outcome) -> dict[str, Any]:
-    judgement = outcome.judgement
-    return {
-        "release": outcome.release,
-        "verdict": WORDS[judgement.verdict],
-        "t": outcome.decided_at,
-        "reason": judgement.reason,
-        "carriedBy": judgement.carried_by,
-        "secondsToDecide": judgement.seconds_to_decide,
-        "requests": {"stable": judgement.stable_requests, "canary": judgement.canary_requests},
-        "logEvidence": {"rollback": judgement.log_evidence_rollback, "advance": judgement.log_evidence_advance},
-        "dispersion": {"phi": outcome.dispersion.phi, "note": outcome.dispersion.note},
-        "metrics": judgement.metrics,
-        "quality": [{"code": f.code, "message": f.message} for f in (*judgement.quality, *outcome.notes)],
-    }
 
 
 def _show(console: Console, outcome: Outcome, policy: DeliveryPolicySpec, all_ticks: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 
-def fail(problem: object) -> typer.Exit:
-    """Says what is wrong on standard error and is raised to end with code 1."""
-    typer.echo(f"headgate: {problem}", err=True)
-    return typer.Exit(1)
+def fail(problem: object, code: int = 1) -> typer.Exit:
+    """Says what is wrong in one line on standard error and is raised to end with that code."""
+    typer.echo(f"headgate: {' '.join(str(problem).split())}", err=True)
+    return typer.Exit(code)

@@ -1,0 +1,95 @@
+"""The controller's faces to the outside: the API with its pages, probes and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import typer
+from prometheus_client import CollectorRegistry
+
+from delivery.api.access import Access
+from delivery.api.app import create_app, health_app
+from delivery.api.board import Board
+from delivery.api.metrics import Figures, Moves
+from delivery.api.server import Server, Tls
+from delivery.cluster.client import Cluster
+from delivery.reconcile.watching import Name, OnRelease
+from delivery.resources.release import Release
+
+log = structlog.get_logger()
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where the API is, and where probes and metrics are; None where they are not."""
+
+    api: Address | None = None
+    health: Address | None = None
+    tls: Tls | None = None
+
+
+def address(text: str | None) -> Address | None:
+    """HOST:PORT, as an option's text. Raises typer.BadParameter."""
+    if text is None:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise typer.BadParameter(f"{text!r} is no address to listen at; write it like 0.0.0.0:8443 or 127.0.0.1:0")
+    return host.strip("[]"), int(port)
+
+
+def tls_files(certificate: Path | None, key: Path | None) -> Tls | None:
+    """Raises typer.BadParameter where one is missing."""
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise typer.BadParameter("TLS needs both --tls-certificate and --tls-key")
+    for path in (certificate, key):
+        if not path.is_file():
+            raise typer.BadParameter(f"{path}: no such file")
+    return Tls(certificate, key)
+
+
+class Faces:
+    """Nothing is kept or served where no address is given."""
+
+    def __init__(self, listening: Listening) -> None:
+        self._listening = listening
+        self._registry = CollectorRegistry()
+        self._board = Board()
+        self._moves = Moves(self._registry)
+        self._servers: list[Server] = []
+
+    @property
+    def listeners(self) -> tuple[OnRelease, ...]:
+        """Whom the controller tells of every version of every Release."""
+        wanted = self._listening.api is not None or self._listening.health is not None
+        return (self._told,) if wanted else ()
+
+    def start(self, cluster: Cluster, waiting: Callable[[], int]) -> None:
+        """Once the controller knows every Release. Raises HeadgateError."""
+        self._board.complete = True
+        if self._listening.api is not None:
+            app = create_app(cluster, Access(cluster), self._board)
+            self._serve(Server(app, *self._listening.api, self._listening.tls), "api")
+        if self._listening.health is not None:
+            self._registry.register(Figures(self._board, self._moves, waiting, lambda: cluster.calls))
+            self._serve(Server(health_app(self._registry, self._board), *self._listening.health), "health")
+
+    def stop(self) -> None:
+        for server in self._servers:
+            server.stop()
+
+    def _serve(self, server: Server, what: str) -> None:
+        server.start()
+        self._servers.append(server)
+        log.info("listening", what=what, url=server.url)
+
+    def _told(self, name: Name, release: Release | None) -> None:
+        namespace = name[0] or ""
+        self._board.told(namespace, name[1], release)
+        self._moves.told(namespace, name[1], release)

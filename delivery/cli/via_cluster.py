@@ -1,0 +1,105 @@
+"""Releases straight from the Kubernetes API, under the rights of the user's kubeconfig."""
+
+from __future__ import annotations
+
+import getpass
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from delivery.api.board import Board, matching
+from delivery.cluster.client import Cluster, Object
+from delivery.cluster.credentials import context_namespace
+from delivery.cluster.informer import Informer, Name
+from delivery.cluster.kinds import RELEASE, SELF_SUBJECT_REVIEW
+from delivery.errors import HeadgateError, NotFound
+from delivery.intents import trigger as triggering
+from delivery.intents.ask import ask
+from delivery.intents.finding import find_release, releases_in
+from delivery.intents.trigger import Triggered, Wish
+from delivery.resources.release import Intent, Release, Verb, release_from_object
+
+LOOK_AGAIN_S = 1.0  # at the clock, not at the cluster: that tells by itself
+LISTED_WITHIN_S = 30.0
+
+
+class ViaCluster:
+    """One user's way to one cluster."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self._cluster, self._namespace = cluster, namespace
+
+    @classmethod
+    @contextmanager
+    def open(cls, kubeconfig: Path | None, context: str | None) -> Iterator[ViaCluster]:
+        cluster = Cluster.connect(kubeconfig, context)
+        if not cluster.serves(RELEASE):
+            raise NotFound(
+                f"API server {cluster.host} does not serve {RELEASE}; is Headgate in the cluster that you mean?"
+            )
+        yield cls(cluster, context_namespace(kubeconfig, context))
+
+    def own_namespace(self) -> str:
+        return self._namespace
+
+    def listed(self, namespace: str | None) -> list[dict[str, Any]]:
+        board = Board()
+        for release in releases_in(self._cluster, namespace):
+            board.told(release.namespace, release.name, release)
+        return [row.summary for row in matching(board.rows())]
+
+    def release(self, namespace: str, name: str, release_id: str | None) -> Release:
+        return find_release(self._cluster, namespace, name, release_id)
+
+    def follow(
+        self, namespace: str, name: str, release_id: str | None, timeout: float
+    ) -> Iterator[dict[str, Any] | None]:
+        board, changed, end = Board(), threading.Event(), time.monotonic() + timeout
+
+        def told(key: Name, obj: Object | None) -> None:
+            board.told(key[0] or "", key[1], _read(obj))
+            changed.set()
+
+        informer = Informer(self._cluster, RELEASE, namespace, on_change=told)
+        informer.start()
+        try:
+            informer.wait_synced(LISTED_WITHIN_S)
+            while True:
+                changed.clear()
+                row = board.find(namespace, name, release_id)
+                yield row.summary if row else None
+                if (row and row.final) or time.monotonic() >= end:
+                    return
+                changed.wait(max(0.0, min(LOOK_AGAIN_S, end - time.monotonic())))
+        finally:
+            informer.stop()
+
+    def ask(self, namespace: str, name: str, verb: Verb, reason: str) -> str:
+        intent = Intent(verb=verb, by=self._who(), reason=reason, at=time.time())
+        return ask(self._cluster, namespace, name, intent).name
+
+    def trigger(self, namespace: str, deployment: str, wish: Wish) -> Triggered:
+        from_me = Wish(
+            wish.image, wish.container, wish.version, wish.release_id, wish.policy, wish.key, self._who(), wish.reason
+        )
+        return triggering.trigger(self._cluster, namespace, deployment, from_me, time.time())
+
+    def _who(self) -> str:
+        """As the cluster knows us; the login name where it does not say."""
+        try:
+            review = self._cluster.create(SELF_SUBJECT_REVIEW, {"metadata": {}})
+            return str(review["status"]["userInfo"]["username"])
+        except (HeadgateError, KeyError):
+            return getpass.getuser()
+
+
+def _read(obj: Object | None) -> Release | None:
+    try:
+        return release_from_object(obj) if obj is not None else None
+    except ValidationError:
+        return None
