@@ -9,6 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from delivery.intents.ask import LONGEST_REASON
 from delivery.resources.release import Phase, ReleaseSpec, ReleaseStatus, Time
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
@@ -27,7 +28,7 @@ ReleaseId = Annotated[
     str | None,
     Query(alias="releaseId", max_length=253, pattern=PRINTABLE, description="the Deployment's Release of this id"),
 ]
-_Text = Annotated[str, StringConstraints(max_length=1000, pattern=PRINTABLE)]
+_Text = Annotated[str, StringConstraints(max_length=LONGEST_REASON, pattern=PRINTABLE)]
 _Short = Annotated[str, StringConstraints(max_length=253, min_length=1, pattern=PRINTABLE)]
 
 

@@ -93,11 +93,12 @@ def _write(found: Sequence[Finding], objects: int, output: Output) -> None:
 def _show(found: Sequence[Finding], objects: int) -> None:
     console = Console()
     if found:
-        table = Table("Severity", "Object and field", "What to do", "Rule", box=None, pad_edge=False)
+        table = Table("Severity", "Rule", box=None, pad_edge=False)
+        table.add_column("Where, and what to do", overflow="fold")
         for finding in found:  # as Text, for a path in brackets would be read as markup
-            where = Text(f"{finding.object}\n{finding.path}")
             severity = Text(finding.severity.value, style=_STYLES[finding.severity])
-            table.add_row(severity, where, Text(finding.message), Text(finding.rule))
+            where = Text(f"{finding.object}: {finding.path}\n", style="bold").append(finding.message, style="not bold")
+            table.add_row(severity, Text(finding.rule), where)
         console.print(table)
     errors = sum(finding.severity is Severity.ERROR for finding in found)
     console.print(f"{objects} objects: {errors} errors, {len(found) - errors} warnings", highlight=False)

@@ -127,7 +127,8 @@ class ViaApi:
                 for event in source.iter_sse():
                     if event.event == "gone":
                         raise NotFound(f"{namespace}/{name}: the Release was deleted")
-                    yield event.json()
+                    if event.event == "release":  # a ping is none
+                        yield event.json()
         except httpx.TransportError as problem:
             raise Unavailable(f"{self._client.base_url}: the stream broke off: {problem}") from problem
 

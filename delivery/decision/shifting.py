@@ -6,7 +6,7 @@ from delivery.decision.actions import Announce, Decision, EnsureBackEnds, Ensure
 from delivery.decision.contest import CONTESTED, edited_outside, route_contested
 from delivery.decision.following import await_mesh
 from delivery.decision.intents import answered, by_whom, pending_intent
-from delivery.decision.phases import HISTORY_LIMIT, enter, move, note, record
+from delivery.decision.phases import enter, move, note, record
 from delivery.decision.snapshot import Look, Snapshot
 from delivery.decision.steps import replicas_for, same_weight
 from delivery.decision.traffic import steer
@@ -25,6 +25,7 @@ from delivery.resources.release import Evidence, Intent, Phase, ReleaseStatus, S
 
 BACK_ENDS_MISSING = "BackEndsMissing"
 CORRECTIONS_KEPT = 8
+DECISIONS_KEPT = 12  # each holds all metrics: a Release of any length must stay a small object
 LOSSES_ALLOWED = 2  # a node drain may take the only canary pod once or twice; a third time it is the version
 
 
@@ -295,4 +296,4 @@ def _first_weight_noted(status: ReleaseStatus, weight: float, now: float) -> Rel
 
 def _remember(status: ReleaseStatus) -> ReleaseStatus:
     kept: tuple[Evidence, ...] = (*status.decisions, status.evidence) if status.evidence else status.decisions
-    return status.model_copy(update={"decisions": kept[-HISTORY_LIMIT:]})
+    return status.model_copy(update={"decisions": kept[-DECISIONS_KEPT:]})

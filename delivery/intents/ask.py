@@ -6,12 +6,14 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from delivery.cluster.client import Cluster
 from delivery.cluster.kinds import RELEASE
-from delivery.errors import Conflict, NotNow
+from delivery.errors import Conflict, InvalidSpec, NotNow
 from delivery.intents.finding import find_release
 from delivery.resources.release import Intent, Phase, Release, Verb, release_from_object
 
 TRIES = 8
 WAITING_AT_MOST = 20  # of wishes nobody has answered: the controller is away, or somebody's script runs wild
+TAKEN_AT_MOST = 40  # in all: the Release is a record, and must stay a small object
+LONGEST_REASON = 300
 _RETRIED = {Phase.ROLLED_BACK, Phase.FAILED}
 
 
@@ -30,8 +32,10 @@ def ask(cluster: Cluster, namespace: str, name: str, intent: Intent) -> Release:
 
 
 def append(cluster: Cluster, release: Release, intent: Intent) -> Release:
-    """Raises NotNow, and Conflict where the Release has changed since it was read."""
+    """Raises NotNow, InvalidSpec for too long a reason, Conflict where the Release has changed since it was read."""
     check(release, intent.verb)
+    if len(intent.reason) > LONGEST_REASON:
+        raise InvalidSpec(f"Release {release.key}: the reason has more than {LONGEST_REASON} characters; shorten it")
     wishes = (*release.spec.intents, intent)
     intents = [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in wishes]
     body = {"metadata": {"resourceVersion": release.resource_version}, "spec": {"intents": intents}}
@@ -55,3 +59,5 @@ def check(release: Release, verb: Verb) -> None:
     waiting = len(release.spec.intents) - release.status.intents_done
     if waiting >= WAITING_AT_MOST:
         raise NotNow(f"Release {release.key}: {waiting} intents wait for the controller; is it running?")
+    if len(release.spec.intents) >= TAKEN_AT_MOST and verb not in {"abort", "promote"}:
+        raise NotNow(f"Release {release.key}: it has had {TAKEN_AT_MOST} intents; promote or abort it")

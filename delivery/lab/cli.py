@@ -17,6 +17,7 @@ from delivery.errors import HeadgateError
 from delivery.lab.demo import show_demo
 from delivery.lab.laboratory import assets_from_environment, laboratory
 from delivery.lab.progress import Narrator
+from delivery.lab.readiness import token_of
 from delivery.lab.run import run_scenario
 from delivery.lab.scenario import load, resolve, shipped
 from delivery.lab.shop_routes import MeshName
@@ -110,6 +111,8 @@ def up(
             typer.echo(f"control plane  {lab.plane.url} ({lab.plane.name}), kubeconfig in {kubeconfig}")
             typer.echo(f"mesh           {lab.envoy.url} (the Service's name as Host)")
             typer.echo(f"prometheus     {lab.prometheus.url}")
+            typer.echo(f"API and pages  {lab.api_url} (token: {token_of(lab.plane.kubeconfig)})")
+            typer.echo(f"metrics        {lab.health_url}/metrics")
             typer.echo("Ctrl-C ends it")
             stopping.wait()
     except HeadgateError as problem:

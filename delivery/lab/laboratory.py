@@ -18,12 +18,20 @@ from delivery.lab.control_plane import ControlPlane, install_crds, start_control
 from delivery.lab.envoy import Envoy
 from delivery.lab.mesh.proxy import start_proxy
 from delivery.lab.node_agent import write_control
-from delivery.lab.process import Process, ProcessFailed
+from delivery.lab.process import Process, ProcessFailed, free_port
 from delivery.lab.prometheus import Dialect, Prometheus
 from delivery.resources.crds import write_definitions
 
 MESH_CRDS = "HEADGATE_TEST_CRDS"
 CONTROLLER_SETTLE_S = 0.2  # nothing lies between Envoy and this Prometheus but one scrape
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the controller listens, the one that is started again too."""
+
+    api: int
+    health: int
 
 
 @dataclass(slots=True)
@@ -36,8 +44,19 @@ class Laboratory:
     envoy: Envoy
     prometheus: Prometheus
     controller: Process
+    ports: Ports
     parts: list[Process]
     _control: dict[str, Any] = field(default_factory=lambda: {"dependency": 0.0, "versions": {}})
+
+    @property
+    def api_url(self) -> str:
+        """The controller's API, while it runs; the kubeconfig's token may everything."""
+        return f"http://127.0.0.1:{self.ports.api}"
+
+    @property
+    def health_url(self) -> str:
+        """The controller's probes and metrics."""
+        return f"http://127.0.0.1:{self.ports.health}"
 
     @property
     def control_file(self) -> Path:
@@ -77,7 +96,7 @@ class Laboratory:
         """Starts it again after a kill; one that runs is left alone."""
         if not self.controller.running:
             self.controller.stop()
-            self.controller = _start_controller(self.folder, self.plane, self.prometheus)
+            self.controller = _start_controller(self.folder, self.plane, self.prometheus, self.ports)
 
 
 @contextmanager
@@ -103,8 +122,9 @@ def laboratory(assets: Path | None, folder: Path | None = None, metrics: Dialect
             process = _module(base, name, ["--kubeconfig", str(plane.kubeconfig), *arguments])
             stack.callback(process.stop)
             parts.append(process)
-        controller = _start_controller(base, plane, prometheus)
-        running = Laboratory(base, plane, cluster, envoy, prometheus, controller, parts)
+        ports = Ports(free_port(), free_port())
+        controller = _start_controller(base, plane, prometheus, ports)
+        running = Laboratory(base, plane, cluster, envoy, prometheus, controller, ports, parts)
         stack.callback(running.stop_controller)
         yield running
 
@@ -142,7 +162,7 @@ def _module(base: Path, name: str, arguments: list[str]) -> Process:
     return Process(name, [sys.executable, "-m", name, *arguments], base / f"{name.rpartition('.')[2]}.log")
 
 
-def _start_controller(base: Path, plane: ControlPlane, prometheus: Prometheus) -> Process:
+def _start_controller(base: Path, plane: ControlPlane, prometheus: Prometheus, ports: Ports) -> Process:
     arguments = [
         "controller",
         "--no-leader-election",  # there is one, and after a crash it should not wait for its own Lease
@@ -152,5 +172,9 @@ def _start_controller(base: Path, plane: ControlPlane, prometheus: Prometheus) -
         prometheus.url,
         "--settle",
         f"{CONTROLLER_SETTLE_S:g}",
+        "--listen",
+        f"127.0.0.1:{ports.api}",
+        "--health-listen",
+        f"127.0.0.1:{ports.health}",
     ]
     return Process("controller", [sys.executable, "-m", "delivery.cli", *arguments], base / "controller.log")

@@ -97,3 +97,8 @@ def stop_with(stack: ExitStack, process: Process, grace_s: float) -> None:
             raise ProcessFailed(f"{process.name} ended early with code {process.exit_code}: {process.log_tail()}")
 
     stack.push(leave)
+
+
+def token_of(kubeconfig: Path) -> str:
+    """The token of a kubeconfig that a control plane of the lab wrote."""
+    return str(yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]["token"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,11 +81,7 @@ class Run:
 
     def outcome(self, progress: Progress) -> Outcome:
         """Runs the scenario from the first object to the last look. Raises RunFailed."""
-        self._prepare()
-        try:
-            self._routes.start()
-            self._routes.wait_synced(10)
-            self._start_load()
+        with self.open():
             time.sleep(HISTORY_S)
             self.changed_at = time.time()
             self._change(self.version, self.scenario.canary)
@@ -92,10 +89,6 @@ class Run:
             self._unwind()
             time.sleep(SETTLED_S)
             remains = left_behind(self.cluster, shop.NAMESPACE, self._before)
-        finally:
-            if self._load:
-                self._load.stop()
-            self._routes.stop()
         return outcome_of(
             self.scenario.name,
             releases,
@@ -105,6 +98,20 @@ class Run:
             control_plane=self.lab.plane.name,
             left_behind=remains,
         )
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """The shop, adopted, and its customers, meanwhile. Raises RunFailed."""
+        self._prepare()
+        try:
+            self._routes.start()
+            self._routes.wait_synced(10)
+            self._start_load()
+            yield
+        finally:
+            if self._load:
+                self._load.stop()
+            self._routes.stop()
 
     def _prepare(self) -> None:
         cluster, scenario = self.cluster, self.scenario
