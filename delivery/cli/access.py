@@ -18,6 +18,7 @@ from delivery.cli.via_api import ViaApi
 from delivery.cli.via_cluster import ViaCluster
 from delivery.errors import HeadgateError
 from delivery.intents.trigger import Triggered, Wish
+from delivery.reconcile.explaining import Change, Explanation
 from delivery.resources.release import Release, Verb
 
 Summary = dict[str, Any]
@@ -40,6 +41,8 @@ class Releases(Protocol):
         """Returns the name of the Release that was asked."""
 
     def trigger(self, namespace: str, deployment: str, wish: Wish) -> Triggered: ...
+
+    def explain(self, namespace: str, deployment: str, change: Change) -> Explanation: ...
 
     def own_namespace(self) -> str: ...
 

@@ -13,6 +13,7 @@ from delivery.cli.asking import VERBS, asking, trigger
 from delivery.cli.backtest import backtest
 from delivery.cli.controller import controller
 from delivery.cli.errors import fail
+from delivery.cli.explain import explain
 from delivery.cli.lint import lint
 from delivery.cli.release_all import release_all
 from delivery.cli.releases import get, list_releases, report, wait, watch
@@ -60,6 +61,7 @@ app.command(name="list")(list_releases)
 for _read in (get, watch, wait, report, trigger):
     app.command()(_read)
 app.command()(lint)
+app.command()(explain)
 for _verb in VERBS:
     app.command(name=_verb)(asking(_verb))
 app.command()(controller)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import time
 from collections.abc import Iterable
@@ -44,6 +45,12 @@ def printed(value: Any, form: Output) -> None:
         typer.echo(json.dumps(value, indent=2, allow_nan=False))
     else:
         typer.echo(yaml.safe_dump(value, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def difference(before: str, after: str, name: str) -> str:
+    """A unified diff of two texts; "" where they are the same."""
+    old, new = (text.splitlines(keepends=True) for text in (before, after))
+    return "".join(difflib.unified_diff(old, new, fromfile=name, tofile=name))
 
 
 def phase(name: str) -> Text:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from delivery.cli.errors import fail
+from delivery.cli.output import difference
 from delivery.cli.policy_file import policy_of
 from delivery.errors import HeadgateError
 from delivery.route_files.documents import Documents, named, parse, to_json, to_yaml
@@ -102,10 +102,8 @@ def _write(before: Documents, after: Documents, output: Output) -> None:
 def _difference(before: Documents, after: Documents) -> str:
     """A unified diff of each object that changes; one that is made or taken away is on one side only."""
     old, new = {named(obj): [obj] for obj in before}, {named(obj): [obj] for obj in after}
-    parts: list[str] = []
-    for name in dict.fromkeys((*old, *new)):
-        was, is_now = (to_yaml(without_note(each) for each in side.get(name, [])) for side in (old, new))
-        parts += difflib.unified_diff(
-            was.splitlines(keepends=True), is_now.splitlines(keepends=True), fromfile=name, tofile=name
-        )
-    return "".join(parts)
+
+    def text(side: dict[str, Documents], name: str) -> str:
+        return to_yaml(without_note(each) for each in side.get(name, []))
+
+    return "".join(difference(text(old, name), text(new, name), name) for name in dict.fromkeys((*old, *new)))

@@ -16,6 +16,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from delivery.errors import HeadgateError, InvalidSpec, NotFound, NotNow, Refused, Retry, Unavailable
 from delivery.intents.trigger import Triggered, Wish
+from delivery.reconcile.explaining import Change, Explanation
 from delivery.resources.release import Release, Verb, release_from_object
 
 TRIES = 4
@@ -114,6 +115,12 @@ class ViaApi:
             again=wish.key is not None,
         )
         return Triggered(answer["releaseId"], answer["changed"], answer["replayed"])
+
+    def explain(self, namespace: str, deployment: str, change: Change) -> Explanation:  # noqa: ARG002 -- a Protocol's
+        raise HeadgateError(
+            f"{namespace}/{deployment}: explain reads the cluster itself; leave out --api (and HEADGATE_API), and give "
+            "--kubeconfig"
+        )
 
     def _events(self, namespace: str, name: str, release_id: str | None, end: float) -> Iterator[dict[str, Any]]:
         """Until the stream ends, or is silent for longer than there is time. Raises NotFound, Retry."""

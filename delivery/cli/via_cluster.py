@@ -22,6 +22,7 @@ from delivery.intents import trigger as triggering
 from delivery.intents.ask import ask
 from delivery.intents.finding import find_release, releases_in
 from delivery.intents.trigger import Triggered, Wish
+from delivery.reconcile.explaining import Change, Explanation, explain
 from delivery.resources.release import Intent, Release, Verb, release_from_object
 
 LOOK_AGAIN_S = 1.0  # at the clock, not at the cluster: that tells by itself
@@ -88,6 +89,9 @@ class ViaCluster:
             wish.image, wish.container, wish.version, wish.release_id, wish.policy, wish.key, self._who(), wish.reason
         )
         return triggering.trigger(self._cluster, namespace, deployment, from_me, time.time())
+
+    def explain(self, namespace: str, deployment: str, change: Change) -> Explanation:
+        return explain(self._cluster, namespace, deployment, change)
 
     def _who(self) -> str:
         """As the cluster knows us; the login name where it does not say."""

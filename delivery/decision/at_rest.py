@@ -39,10 +39,14 @@ def rest(snapshot: Snapshot) -> Decision:
         return Decision()
     if not snapshot.opted_in:
         return _let_opt_out(snapshot, workload)
-    return _deliver(snapshot, workload)
+    return deliver(snapshot, workload)
 
 
-def _deliver(snapshot: Snapshot, workload: Workload) -> Decision:
+def deliver(snapshot: Snapshot, workload: Workload) -> Decision:
+    """What an opted-in Deployment without an active Release needs: to be adopted, a release, a word on what is wrong.
+
+    Nothing where it has no pending template, or one that was rejected.
+    """
     if workload.paused and not is_pending(workload, snapshot.stable):
         return Decision()
     refusal = _refusal(snapshot, workload)

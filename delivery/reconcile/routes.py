@@ -49,8 +49,8 @@ class Routes:
 
     def preview(
         self, reader: Reader, namespace: str, deployment: str, service: Object, policy: DeliveryPolicySpec
-    ) -> None:
-        """Whether a release of this Deployment could split the Service's routes at every step. Raises InvalidSpec."""
+    ) -> FoundRoutes:
+        """The Service's routes, which a release of this Deployment could split at every step. Raises InvalidSpec."""
         apex = service["metadata"]["name"]
         found = self._finder.find(reader, first_split(namespace, deployment, apex, policy), policy, None)
         selectors = _selectors(namespace, policy)
@@ -60,6 +60,7 @@ class Routes:
                 checked(partial(adapter.plan, route, wish, selectors))
             if found.maker is not None:
                 checked(partial(found.maker.create, wish, {}, None, ports_of(service)))
+        return found
 
     def recorded(self, reader: Reader, release: Release) -> RouteObjects:
         """The routes that the Release's record names, as they are now."""
