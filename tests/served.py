@@ -20,6 +20,7 @@ from delivery.cluster.client import MERGE, Cluster, Object
 from delivery.cluster.informer import Informer, Name
 from delivery.cluster.kinds import (
     CLUSTER_ROLE,
+    CLUSTER_ROLE_BINDING,
     DEPLOYMENT,
     RELEASE,
     ROLE_BINDING,
@@ -27,11 +28,11 @@ from delivery.cluster.kinds import (
 )
 from delivery.lab.control_plane import install_crds
 from delivery.resources.annotations import POLICY
+from delivery.resources.crds import write_definitions
 from delivery.resources.release import Phase, Release, release_from_object, spec_object, status_object
 from tests.conditions import eventually
 from tests.conftest import Planes, fresh_namespace
 from tests.decision import given
-from tests.reconcile.rig import definitions
 
 VERBS = ("get", "list", "watch", "trigger", "approve", "promote", "pause", "resume", "abort", "retry", "backtest")
 
@@ -52,6 +53,17 @@ class Served:
         if verbs not in self._tokens:
             self._tokens[verbs] = _token(self.cluster, self.namespace, verbs)
         return self._tokens[verbs]
+
+    def token_everywhere(self) -> str:
+        """Of a ServiceAccount that may do everything on Releases, in all namespaces."""
+        token, name = self.token(*VERBS), _account(VERBS)
+        binding = {
+            "metadata": {"name": f"{self.namespace}-{name}"},
+            "roleRef": _role_ref(self.namespace, name),
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": self.namespace}],
+        }
+        self.cluster.create(CLUSTER_ROLE_BINDING, binding)
+        return token
 
     def client(self, *verbs: str) -> httpx.Client:
         """With such a token; all verbs where none are named."""
@@ -91,21 +103,28 @@ class Served:
 
 
 def _token(cluster: Cluster, namespace: str, verbs: tuple[str, ...]) -> str:
-    name = "-".join(("may", *verbs))[:63].rstrip("-")
+    name = _account(verbs)
     account = {"metadata": {"name": name, "namespace": namespace}}
     cluster.create(SERVICE_ACCOUNT, account)
     if verbs:
         rule = {"apiGroups": ["headgate.dev"], "resources": ["releases"], "verbs": list(verbs)}
-        role = f"{namespace}-{name}"
-        cluster.create(CLUSTER_ROLE, {"metadata": {"name": role}, "rules": [rule]})
+        cluster.create(CLUSTER_ROLE, {"metadata": {"name": f"{namespace}-{name}"}, "rules": [rule]})
         binding = {
             "metadata": {"name": name, "namespace": namespace},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "roleRef": _role_ref(namespace, name),
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
         }
         cluster.create(ROLE_BINDING, binding)
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", **account, "spec": {}}
     return str(cluster.create(SERVICE_ACCOUNT, request, subresource="token")["status"]["token"])
+
+
+def _account(verbs: tuple[str, ...]) -> str:
+    return "-".join(("may", *verbs))[:63].rstrip("-")
+
+
+def _role_ref(namespace: str, name: str) -> dict[str, str]:
+    return {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{namespace}-{name}"}
 
 
 @pytest.fixture(scope="session")
@@ -133,7 +152,7 @@ def serve(
 ) -> Iterator[Served]:
     """The API over that control plane until the generator is closed."""
     cluster = Cluster.connect(planes(plane).kubeconfig)
-    install_crds(cluster, definitions(folders.mktemp("crds")))
+    install_crds(cluster, write_definitions(folders.mktemp("crds")))
     board, namespace = Board(), fresh_namespace(cluster)
 
     def told(name: Name, obj: Object | None) -> None:

@@ -8,8 +8,10 @@ from fastapi import Path as PathParameter
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 
 from delivery.intents.ask import LONGEST_REASON
+from delivery.resources.image import IMMUTABLE
 from delivery.resources.release import Phase, ReleaseSpec, ReleaseStatus, Time
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
@@ -24,9 +26,21 @@ Name = Annotated[
         examples=["web"],
     ),
 ]
+Absent = SkipJsonSchema[None]
+"""A query or a header cannot hold null, so the OpenAPI document does not offer it."""
+NamespaceQuery = Annotated[
+    str | Absent,
+    Query(pattern=NAME_PATTERN, max_length=63, description="all of them if left out", examples=["shop"]),
+]
 ReleaseId = Annotated[
-    str | None,
-    Query(alias="releaseId", max_length=253, pattern=PRINTABLE, description="the Deployment's Release of this id"),
+    str | Absent,
+    Query(
+        alias="releaseId",
+        max_length=253,
+        pattern=PRINTABLE,
+        description="the Deployment's Release of this id",
+        examples=["build-1841"],
+    ),
 ]
 _Text = Annotated[str, StringConstraints(max_length=LONGEST_REASON, pattern=PRINTABLE)]
 _Short = Annotated[str, StringConstraints(max_length=253, min_length=1, pattern=PRINTABLE)]
@@ -42,7 +56,9 @@ class TriggerRequest(Body):
     """A new image for a Deployment. `release_id` and `version` are yours to choose; both are shown wherever it is."""
 
     image: Annotated[str, StringConstraints(min_length=1, max_length=1000)] = Field(
-        examples=["registry.example/shop/web:1.4.0"], description="with a fixed tag or a digest"
+        examples=["registry.example/shop/web:1.4.0"],
+        description="with a fixed tag or a digest",
+        json_schema_extra=dict(IMMUTABLE),
     )
     container: _Short | None = Field(default=None, description="needed where the pod has several")
     version: Annotated[
@@ -81,6 +97,17 @@ class Accepted(Body):
     resource_version: str
 
 
+_Ends = tuple[float | None, float | None]
+
+
+class QuantileSummary(Body):
+    """Where a quantile of the latency lies, in milliseconds, as far as a histogram's buckets tell; null is open."""
+
+    quantile: str = Field(examples=["p99"])
+    stable: _Ends = Field(examples=[[100, 250]])
+    canary: _Ends = Field(examples=[[250, None]])
+
+
 class EvidenceSummary(Body):
     """The newest look. Evidence is in natural logarithms, each beside the threshold that it is held against."""
 
@@ -93,6 +120,7 @@ class EvidenceSummary(Body):
     advance: float
     rollback_at: float
     advance_at: float
+    latency: list[QuantileSummary]
 
 
 class ReleaseSummary(Body):

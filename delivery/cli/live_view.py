@@ -12,12 +12,13 @@ from rich.text import Text
 
 from delivery.cli.output import COLOURS, age, phase, version
 from delivery.report.intervals import wilson
+from delivery.report.wording import milliseconds_between
 
 BAR = 30
 
 
 def live_view(summary: dict[str, Any] | None, name: str, now: float) -> RenderableType:
-    """Weight, both arms with 95 % intervals, and how far the evidence is."""
+    """Weight, both arms' error rates and quantiles with 95 % intervals, and how far the evidence is."""
     if summary is None:
         return Text(f"{name}: no such release yet")
     head = Text.assemble(phase(summary["phase"]), f"  {summary['message']}")
@@ -38,6 +39,9 @@ def _evidence(look: dict[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2))
     for arm in ("stable", "canary"):
         table.add_row(f"{arm} errors", "", _rate(look[f"{arm}Errors"], look[f"{arm}Requests"]))
+    for quantile in look["latency"]:
+        for arm in ("stable", "canary"):
+            table.add_row(f"{arm} {quantile['quantile']}", "", milliseconds_between(*quantile[arm]))
     for word, field in (("to roll back", "rollback"), ("to advance", "advance")):
         wanted = look[f"{field}At"]
         table.add_row(word, _bar(look[field], wanted), f"{look[field]:.1f} of {wanted:.1f}")

@@ -25,6 +25,7 @@ from delivery.telemetry.prometheus import MetricsSource
 from mesh_adapters.meshes import meshes
 from tests.conditions import eventually
 from tests.contract.neighbours.shop import template
+from tests.contract.routes.valid_routes import crd_file
 from tests.reconcile.mesh import Mesh
 
 NAME = "web"
@@ -272,8 +273,11 @@ class Rig:
 
 
 def definitions(folder: Path) -> list[Path]:
-    """The CRDs that a loop needs: ours, and a small VirtualService."""
-    return [*write_definitions(folder), small_definitions() / "virtualservices.yaml"]
+    """The CRDs that a loop needs: ours, and VirtualServices.
+
+    Istio's own where there is one: a control plane is shared, and the first definition of a kind stays.
+    """
+    return [*write_definitions(folder), crd_file(VIRTUAL_SERVICE)]
 
 
 def small_definitions() -> Path:

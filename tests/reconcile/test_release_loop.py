@@ -113,7 +113,7 @@ def test_unpausing_by_hand_bypasses(own_rig: Rig) -> None:
 
 
 def test_a_canary_that_never_gets_ready_sees_no_traffic(own_rig: Rig) -> None:
-    own_rig.begin(fast(readyDeadline="2s"))
+    own_rig.begin(fast(readyDeadline="6s"))
     own_rig.image("web:2", ready=False)
     ended = own_rig.ended()
     assert (ended.status.phase, ended.status.reason) == (Phase.ROLLED_BACK, "CanaryNotReady")
