@@ -11,6 +11,7 @@ import typer
 
 from delivery.cli.asking import VERBS, asking, trigger
 from delivery.cli.backtest import backtest
+from delivery.cli.completion import completion
 from delivery.cli.controller import controller
 from delivery.cli.errors import fail
 from delivery.cli.explain import explain
@@ -22,7 +23,6 @@ from delivery.resources.crds import write_definitions
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Progressive delivery for Kubernetes service meshes.",
 )
@@ -64,6 +64,7 @@ app.command()(lint)
 app.command()(explain)
 for _verb in VERBS:
     app.command(name=_verb)(asking(_verb))
+app.command()(completion)
 app.command()(controller)
 app.command()(backtest)
 app.command(name="release-all")(release_all)

@@ -74,7 +74,7 @@ def restore(
 ) -> None:
     """The objects as they were before `headgate routes plan`.
 
-    Example: headgate routes plan routes.yaml --service web --weight 5 | headgate routes restore -
+    Example: headgate routes restore planned.yaml
     """
     try:
         objects = _read(file)
