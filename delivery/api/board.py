@@ -13,14 +13,13 @@ from typing import Any
 import msgspec
 
 from delivery.clock import to_rfc3339
+from delivery.decision.questions import question
 from delivery.decision.recorded import recorded_policy
-from delivery.resources.release import Phase, Release
+from delivery.report.latency_view import quantile_views
+from delivery.report.recorded import mapping
+from delivery.resources.release import Evidence, Release
 
 Key = tuple[str, str]
-QUESTIONS = {
-    "AwaitingApproval": "approve it, or abort it",
-    "Inconclusive": "the evidence does not decide: promote it, resume it, or abort it",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +147,6 @@ def matching(
     return sorted(found, key=lambda row: row.order, reverse=True)
 
 
-def question(release: Release) -> str:
-    """What a person is asked, in words; "" where nobody is."""
-    status = release.status
-    if status.phase is Phase.STALLED:
-        return "the promotion did not finish: look at the Deployment, then retry or abort"
-    if status.phase is not Phase.PAUSED:
-        return ""
-    return QUESTIONS.get(status.reason, "resume it, promote it, or abort it")
-
-
 def summary_of(release: Release) -> dict[str, Any]:
     """The fields of ReleaseSummary."""
     spec, status = release.spec, release.status
@@ -200,7 +189,16 @@ def _evidence(release: Release) -> dict[str, Any] | None:
         "advance": look.log_evidence_advance,
         "rollbackAt": -log(risk.wrong_rollback),
         "advanceAt": -log(risk.wrong_advance),
+        "latency": _quantiles(look),
     }
+
+
+def _quantiles(look: Evidence) -> list[dict[str, Any]]:
+    """The fields of QuantileSummary, for each quantile of the mesh's latency."""
+    return [
+        {"quantile": view.name, "stable": view.stable_ms, "canary": view.canary_ms}
+        for view in quantile_views(mapping(look.metrics.get("latency")))
+    ]
 
 
 def _row(release: Release) -> Row:

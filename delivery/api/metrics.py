@@ -16,6 +16,8 @@ from delivery.resources.release import Phase, Release
 DURATIONS_S = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 86400)
 Calls = Mapping[tuple[str, int], int]
 """Calls of the Kubernetes API, by method and HTTP status; 0 where none came."""
+Told = Mapping[tuple[str, str], int]
+"""Attempts to notify, by channel and by how they ended."""
 
 
 class Moves:
@@ -53,8 +55,15 @@ class Moves:
 class Figures(Collector):
     """What is read when Prometheus asks: nothing is kept beside the state itself."""
 
-    def __init__(self, board: Board, moves: Moves, waiting: Callable[[], int], calls: Callable[[], Calls]) -> None:
-        self._board, self._moves, self._waiting, self._calls = board, moves, waiting, calls
+    def __init__(
+        self,
+        board: Board,
+        moves: Moves,
+        waiting: Callable[[], int],
+        calls: Callable[[], Calls],
+        told: Callable[[], Told],
+    ) -> None:
+        self._board, self._moves, self._waiting, self._calls, self._told = board, moves, waiting, calls, told
 
     def collect(self) -> Iterator[Metric]:
         yield from self._of_releases()
@@ -67,6 +76,10 @@ class Figures(Collector):
         for (method, status), count in sorted(self._calls().items()):
             asked.add_metric([method, str(status)], count)
         yield asked
+        told = CounterMetricFamily("headgate_notifications", "Attempts to notify.", labels=["channel", "outcome"])
+        for (channel, outcome), count in sorted(self._told().items()):
+            told.add_metric([channel, outcome], count)
+        yield told
 
     def _of_releases(self) -> Iterator[Metric]:
         rows = self._board.rows()

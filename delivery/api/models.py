@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from fastapi import Header, Query
 from fastapi import Path as PathParameter
-from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
@@ -29,18 +29,16 @@ Name = Annotated[
 Absent = SkipJsonSchema[None]
 """A query or a header cannot hold null, so the OpenAPI document does not offer it."""
 NamespaceQuery = Annotated[
-    str | Absent,
-    Query(pattern=NAME_PATTERN, max_length=63, description="all of them if left out", examples=["shop"]),
+    Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=63)] | Absent,
+    Query(description="all of them if left out", examples=["shop"]),
 ]
 ReleaseId = Annotated[
-    str | Absent,
-    Query(
-        alias="releaseId",
-        max_length=253,
-        pattern=PRINTABLE,
-        description="the Deployment's Release of this id",
-        examples=["build-1841"],
-    ),
+    Annotated[str, StringConstraints(pattern=PRINTABLE, max_length=253)] | Absent,
+    Query(alias="releaseId", description="the Deployment's Release of this id", examples=["build-1841"]),
+]
+Key = Annotated[
+    Annotated[str, StringConstraints(pattern=PRINTABLE, max_length=253, min_length=1)] | Absent,
+    Header(alias="Idempotency-Key", description="one request, however often it is sent", examples=["pipeline-77"]),
 ]
 _Text = Annotated[str, StringConstraints(max_length=LONGEST_REASON, pattern=PRINTABLE)]
 _Short = Annotated[str, StringConstraints(max_length=253, min_length=1, pattern=PRINTABLE)]
@@ -61,9 +59,10 @@ class TriggerRequest(Body):
         json_schema_extra=dict(IMMUTABLE),
     )
     container: _Short | None = Field(default=None, description="needed where the pod has several")
-    version: Annotated[
-        str | None, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
-    ] = Field(default=None, examples=["1.4.0"], description="the application's own; a label of the pods")
+    version: (
+        Annotated[str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
+        | None
+    ) = Field(default=None, examples=["1.4.0"], description="the application's own; a label of the pods")
     release_id: _Short | None = Field(default=None, examples=["build-1841"])
     policy: Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=253)] | None = Field(
         default=None, description="where the Deployment has none yet"

@@ -6,6 +6,7 @@ import math
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ import typer
 
 from delivery.cli.errors import fail
 from delivery.cli.faces import Faces, Listening, address, tls_files
+from delivery.cli.notifying import NotificationsFile, notifier_of
 from delivery.cli.prometheus_access import AccessFile, access_of
 from delivery.clock import WallClock
 from delivery.cluster.client import Cluster
@@ -22,6 +24,7 @@ from delivery.cluster.credentials import own_namespace
 from delivery.cluster.kinds import RELEASE
 from delivery.errors import HeadgateError, Unavailable
 from delivery.garbage import collect_rarely
+from delivery.notify.configuration import Configured, configured
 from delivery.reconcile.runner import Controller
 from delivery.settings import Settings
 from delivery.telemetry.collector import Collector
@@ -66,6 +69,7 @@ def controller(
         float, typer.Option(min=0, help="seconds until an instant has been scraped", callback=_finite)
     ] = 1.0,
     prometheus_access: AccessFile = None,
+    notifications: NotificationsFile = None,
     listen: Annotated[
         str | None, typer.Option(help="HOST:PORT of the API and the pages; port 0 takes a free one")
     ] = None,
@@ -77,6 +81,44 @@ def controller(
 
     Example: headgate controller --prometheus http://prometheus.monitoring:9090 --listen 0.0.0.0:8443
     """
+    _log_as_json()
+    leases = (lease_namespace or own_namespace()) if leader_election else None
+    settings = Settings(prometheus, kubeconfig, context, namespace, workers, settle, leases, shards)
+    faces = Faces(Listening(address(listen), address(health_listen), tls_files(tls_certificate, tls_key)))
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        stop = _start(settings, prometheus_access, notifications, faces)
+    except HeadgateError as problem:
+        raise fail(problem) from problem
+    collect_rarely()
+    stopping.wait()
+    stop()
+
+
+def _start(settings: Settings, access: Path | None, notifications: Path | None, faces: Faces) -> Callable[[], None]:
+    """Starts everything; gives what stops it. Raises HeadgateError."""
+    clock, source = WallClock(), Prometheus(access_of(settings.prometheus_url, access))
+    wanted = configured(notifications, clock) if notifications else Configured()
+    cluster = _connected(settings)
+    collector = Collector(_checked(source), settle=settings.settle_s)
+    notifier = notifier_of(wanted, cluster, clock)
+    listeners = (*faces.listeners, notifier.told)
+    running = Controller(settings, cluster, meshes(), collector, clock, listeners, (notifier.gained,))
+    running.start()
+    notifier.start(running.leads)
+    faces.start(cluster, lambda: running.waiting, lambda: notifier.counts)
+
+    def stop() -> None:
+        faces.stop()
+        notifier.stop()  # while this process leads: what was delivered is yet to be marked so
+        running.stop()
+
+    return stop
+
+
+def _log_as_json() -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -86,25 +128,6 @@ def controller(
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    leases = (lease_namespace or own_namespace()) if leader_election else None
-    settings = Settings(prometheus, kubeconfig, context, namespace, workers, settle, leases, shards)
-    faces = Faces(Listening(address(listen), address(health_listen), tls_files(tls_certificate, tls_key)))
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    try:
-        cluster = _connected(settings)
-        source = _checked(Prometheus(access_of(prometheus, prometheus_access)))
-        collector = Collector(source, settle=settings.settle_s)
-        running = Controller(settings, cluster, meshes(), collector, WallClock(), faces.listeners)
-        running.start()
-        faces.start(cluster, lambda: running.waiting)
-    except HeadgateError as problem:
-        raise fail(problem) from problem
-    collect_rarely()
-    stopping.wait()
-    faces.stop()
-    running.stop()
 
 
 def _connected(settings: Settings) -> Cluster:

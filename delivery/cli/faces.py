@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from delivery.api.access import Access
 from delivery.api.app import create_app, health_app
 from delivery.api.board import Board
-from delivery.api.metrics import Figures, Moves
+from delivery.api.metrics import Figures, Moves, Told
 from delivery.api.server import Server, Tls
 from delivery.cluster.client import Cluster
 from delivery.reconcile.watching import Name, OnRelease
@@ -70,14 +70,14 @@ class Faces:
         wanted = self._listening.api is not None or self._listening.health is not None
         return (self._told,) if wanted else ()
 
-    def start(self, cluster: Cluster, waiting: Callable[[], int]) -> None:
+    def start(self, cluster: Cluster, waiting: Callable[[], int], told: Callable[[], Told]) -> None:
         """Once the controller knows every Release. Raises HeadgateError."""
         self._board.complete = True
         if self._listening.api is not None:
             app = create_app(cluster, Access(cluster), self._board)
             self._serve(Server(app, *self._listening.api, self._listening.tls), "api")
         if self._listening.health is not None:
-            self._registry.register(Figures(self._board, self._moves, waiting, lambda: cluster.calls))
+            self._registry.register(Figures(self._board, self._moves, waiting, lambda: cluster.calls, told))
             self._serve(Server(health_app(self._registry, self._board), *self._listening.health), "health")
 
     def stop(self) -> None:

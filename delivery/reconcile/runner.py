@@ -46,8 +46,10 @@ class Controller:
         collector: Collector,
         clock: Clock,
         on_release: Sequence[OnRelease] = (),
+        on_more_led: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._on_release = tuple(on_release)
+        self._on_more_led = tuple(on_more_led)
         self._settings = settings
         self._cluster = cluster
         self._queue: WorkQueue[triggers.Key] = WorkQueue()
@@ -110,6 +112,10 @@ class Controller:
         """Deployments that wait for a pass now."""
         return self._queue.waiting
 
+    def leads(self, namespace: str, deployment: str) -> bool:
+        """Whether this process may write for that Deployment now."""
+        return self._leadership.term(namespace, deployment) is not None
+
     # -- waking --
 
     def _release_changed(self, name: Name, release: Release | None) -> None:
@@ -148,6 +154,8 @@ class Controller:
                 self._queue.add(key)
         self._policies_due.set()  # writes: a renewal of the Lease must not wait for them
         self._observation.stir()
+        for listener in self._on_more_led:
+            listener()
 
     def _check_policies(self) -> None:
         settled = True

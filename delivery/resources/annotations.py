@@ -33,6 +33,8 @@ PLAN = f"{GROUP}/plan"
 """On an object that `headgate routes plan` edited: what undoes it."""
 FINALIZER = f"{GROUP}/release"
 """On an active Release: deleting it withdraws its canary first."""
+NOTIFIED = f"notified.{GROUP}/"
+"""On a Release, followed by a channel's name: the time of the last line of the history that the channel was told of."""
 
 # Written by Kubernetes.
 POD_TEMPLATE_HASH = "pod-template-hash"

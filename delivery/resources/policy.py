@@ -253,12 +253,19 @@ class Analysis(Spec):
         return tuple(metric for metric in self.metrics if metric.query is not None)
 
 
+class Notifications(Spec):
+    channels: tuple[str, ...] | None = Field(
+        default=None, description="names of the controller's channels; left out: all of them; `[]`: none"
+    )
+
+
 class DeliveryPolicySpec(Spec):
     """How to deliver; see the fields."""
 
     mesh: Mesh = Mesh()
     strategy: Strategy = Strategy()
     analysis: Analysis = Analysis()
+    notifications: Notifications = Notifications()
     on_rollback: Literal["keepPending", "restoreTemplate"] = "keepPending"
     revision_history_limit: int = Field(default=10, ge=1, description="finished Releases to keep for each Deployment")
 

@@ -16,12 +16,17 @@ _PLAINLY = {
 }
 
 
-def sentences(problem: ValidationError, root: str = "", *, tagged: tuple[str, ...] = ()) -> list[str]:
+def sentences(
+    problem: ValidationError, root: str = "", *, tagged: tuple[str, ...] = (), confidential: bool = False
+) -> list[str]:
     """One sentence a mistake. `root` begins every path; entries of the list at `tagged` are a choice by a
-    discriminator, whose tag pydantic puts into the path though no user wrote it there."""
+    discriminator, whose tag pydantic puts into the path though no user wrote it there. What was there is left out
+    where it may be `confidential`."""
     errors = problem.errors()
     return [
-        f"{_field_path(error['loc'], root, tagged)}: {_what(error)}" for error in errors if not _follows(error, errors)
+        f"{_field_path(error['loc'], root, tagged)}: {_what(error, confidential)}"
+        for error in errors
+        if not _follows(error, errors)
     ]
 
 
@@ -41,8 +46,8 @@ def _field_path(location: tuple[int | str, ...], root: str, tagged: tuple[str, .
     return path.removeprefix(".") or "the whole"
 
 
-def _what(error: Any) -> str:
+def _what(error: Any, confidential: bool) -> str:
     if error["type"] == "extra_forbidden":
         return "unknown field; remove it or correct its name"
     said = _PLAINLY.get(error["type"], error["msg"].removeprefix("Value error, "))
-    return f"{said} (got {error['input']!r})"
+    return said if confidential else f"{said} (got {error['input']!r})"

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from delivery.clock import from_rfc3339, to_rfc3339
 from delivery.resources.annotations import API_VERSION, FINALIZER
+from delivery.resources.notified import notified_until
 from delivery.resources.policy import DeliveryPolicySpec, parse_policy
 
 Time = Annotated[
@@ -189,6 +190,7 @@ class AnalysisRecord(Record):
     started_at: Time | None = None
     data_through: Time | None = None
     last_data_at: Time | None = None
+    silent: float = Field(default=0.0, description="seconds looked for the canary's requests since, in vain")
     state: dict[str, Any] = Field(default_factory=dict)
     problem: str | None = None
     problem_reason: str | None = Field(default=None, description="the problem's name, as Unreachable or Partial")
@@ -271,6 +273,7 @@ class Release(Record):
     resource_version: str = ""
     finalizers: tuple[str, ...] = ()
     deleting: bool = False
+    notified: dict[str, float] = Field(default_factory=dict, description="until when each channel was told")
     spec: ReleaseSpec
     status: ReleaseStatus = ReleaseStatus()
 
@@ -308,6 +311,7 @@ def release_from_object(obj: dict[str, Any]) -> Release:
         resource_version=meta.get("resourceVersion", ""),
         finalizers=tuple(meta.get("finalizers") or ()),
         deleting="deletionTimestamp" in meta,
+        notified=notified_until(meta.get("annotations") or {}),
         spec=ReleaseSpec.model_validate(obj["spec"]),
         status=ReleaseStatus.model_validate(obj.get("status") or {}),
     )

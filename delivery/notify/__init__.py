@@ -1,0 +1,1 @@
+"""What people and pipelines are told of a Release, through channels of the operator's choice."""
