@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from delivery.api.access import Access
 from delivery.api.app import create_app
 from delivery.api.board import Board
+from delivery.api.connections import Bounded
 from delivery.api.guarding import Limits
 from delivery.api.server import Server
 from delivery.cluster.client import MERGE, Cluster, Object
@@ -35,6 +36,12 @@ from tests.conftest import Planes, fresh_namespace
 from tests.decision import given
 
 VERBS = ("get", "list", "watch", "trigger", "approve", "promote", "pause", "resume", "abort", "retry", "backtest")
+
+
+class Folders(Protocol):
+    """Makes folders of a test's own, as pytest does."""
+
+    def mktemp(self, basename: str, /) -> Path: ...
 
 
 @dataclass(slots=True)
@@ -75,7 +82,10 @@ class Served:
 
     def release(self, phase: Phase = Phase.SHIFTING, **given_as: Any) -> Release:
         """Creates one in that phase, and waits until the API has heard of it."""
-        made = given.release(phase, **given_as)
+        return self.create(given.release(phase, **given_as))
+
+    def create(self, made: Release) -> Release:
+        """Creates it in the namespace, and waits until the API has heard of it."""
         meta = {"name": made.name, "namespace": self.namespace}
         self.cluster.create(RELEASE, {"metadata": meta, "spec": spec_object(made.spec)})
         return self.becomes(made.model_copy(update={"namespace": self.namespace}))
@@ -148,8 +158,12 @@ def own_served(planes: Planes, folders: pytest.TempPathFactory) -> Iterator[Serv
 
 
 def serve(
-    planes: Planes, plane: str, folders: pytest.TempPathFactory, limits: Limits | None = None
-) -> Iterator[Served]:
+    planes: Planes,
+    plane: str,
+    folders: Folders,
+    limits: Limits | None = None,
+    connections: type[Bounded] = Bounded,
+) -> Generator[Served, None, None]:
     """The API over that control plane until the generator is closed."""
     cluster = Cluster.connect(planes(plane).kubeconfig)
     install_crds(cluster, write_definitions(folders.mktemp("crds")))
@@ -164,7 +178,7 @@ def serve(
         stack.callback(informer.stop)
         informer.wait_synced(30)
         board.complete = True
-        server = Server(create_app(cluster, Access(cluster), board, limits), "127.0.0.1", 0)
+        server = Server(create_app(cluster, Access(cluster), board, limits), "127.0.0.1", 0, connections=connections)
         server.start()
         stack.callback(server.stop)
         yield Served(server.url, planes(plane).kubeconfig, cluster, namespace, board)

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from time import monotonic
 from typing import Any
+from urllib.parse import quote
 
 import anyio.to_thread
 from fastapi import Request
 from fastapi.routing import APIRoute
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
-from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from delivery.api.access import Access, Asked, Caller, Unauthenticated
-from delivery.api.pages import SIGN_IN
-from delivery.api.problems import CHALLENGE, from_error, problem
+from delivery.api.connections import bounded_body, larger
+from delivery.api.pages import sign_in_page
+from delivery.api.problems import from_error, problem
+from delivery.api.rate import Rate
 from delivery.errors import HeadgateError
 
 COOKIE = "headgate-token"
@@ -33,15 +33,19 @@ VERB = "x-kubernetes-verb"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`per_minute`: calls of one caller. Bodies in bytes; those of `large` paths may be larger."""
+    """`per_minute`: calls of one caller. Bodies in bytes, and in seconds from the first to the last of them; those of
+    `large` paths may be larger and take longer."""
 
     per_minute: int = 12_000
     body: int = 65_536
+    body_s: float = 20.0
     large_body: int = 64 * 1024 * 1024
+    large_body_s: float = 300.0
     large: tuple[str, ...] = ("/api/v1/backtest",)
 
-    def for_path(self, path: str) -> int:
-        return self.large_body if path in self.large else self.body
+    def for_path(self, path: str) -> tuple[int, float]:
+        """Bytes and seconds."""
+        return (self.large_body, self.large_body_s) if path in self.large else (self.body, self.body_s)
 
 
 class Guard:
@@ -49,8 +53,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, access: Access, limits: Limits) -> None:
         self._app, self._access, self._limits = app, access, limits
-        self._rate = MovingWindowRateLimiter(MemoryStorage())
-        self._item = RateLimitItemPerMinute(limits.per_minute)
+        self._rate = Rate(limits.per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,44 +64,31 @@ class Guard:
         if refused is not None:
             await refused(scope, receive, send)
             return
-        limit = self._limits.for_path(scope["path"])
+        limit, within_s = self._limits.for_path(scope["path"])
         if _declared(headers) > limit:
-            await problem(413, _larger(limit))(scope, receive, send)
+            await problem(413, larger(limit))(scope, receive, send)
             return
-        await self._bounded(scope, receive, send, limit)
+        await self._app(scope, bounded_body(receive, limit, within_s), send)
 
     async def _admit(self, scope: Scope, headers: Headers) -> Response | None:
         """Puts the caller in `scope`; an answer where nobody is let in."""
-        if scope["path"] == SESSION and scope["method"] == "POST":
-            return None  # it is there to show a token, and checks it itself
+        if scope["path"] == SESSION and scope["method"] in {"GET", "POST"}:
+            return _where_to_sign_in(scope)
         token, from_cookie = token_of(headers)
         try:
             caller = self._access.known(token) if token else None
             if caller is None:
                 caller = await anyio.to_thread.run_sync(self._access.caller, token)
         except Unauthenticated as unknown:
-            return _sign_in(headers) or from_error(unknown)
+            return _sign_in(scope, headers) or from_error(unknown)
         except HeadgateError as unanswered:
             return from_error(unanswered)
         if from_cookie and scope["method"] not in {"GET", "HEAD"} and OWN_PAGES not in headers:
             return problem(403, f"a change needs an Authorization header, or {OWN_PAGES} beside the cookie")
-        if not self._rate.hit(self._item, caller.name):
+        if not self._rate.allows(caller.name, monotonic()):
             return problem(429, f"{caller.name} made {self._limits.per_minute} calls within a minute; make fewer")
         scope["headgate.caller"] = caller
         return None
-
-    async def _bounded(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
-        taken = 0
-
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                raise HTTPException(413, _larger(limit))
-            return message
-
-        await self._app(scope, counted, send)
 
 
 class GuardedRoute(APIRoute):
@@ -146,17 +136,22 @@ def token_of(headers: Headers) -> tuple[str, bool]:
     return (cookie.value, True) if cookie else ("", False)
 
 
-def _sign_in(headers: Headers) -> Response | None:
-    """For a person's browser: where to show a token."""
-    if "text/html" not in headers.get("accept", ""):
+def _where_to_sign_in(scope: Scope) -> Response | None:
+    """The page to show a token on; None for the token, which that route checks itself."""
+    if scope["method"] == "POST":
         return None
-    return HTMLResponse(SIGN_IN, 401, headers={"WWW-Authenticate": CHALLENGE, "Cache-Control": "no-store"})
+    return sign_in_page(QueryParams(scope["query_string"]).get("to", "/"))
+
+
+def _sign_in(scope: Scope, headers: Headers) -> Response | None:
+    """Leads a person's browser to where a token is shown, and from there back."""
+    if scope["method"] != "GET" or "text/html" not in headers.get("accept", ""):
+        return None
+    query = scope["query_string"].decode("latin-1")
+    to = quote(scope["path"] + (f"?{query}" if query else ""), safe="")
+    return RedirectResponse(f"{SESSION}?to={to}", 303, headers={"Cache-Control": "no-store"})
 
 
 def _declared(headers: Headers) -> int:
     text = headers.get("content-length", "0")
     return int(text) if text.isdigit() else 0
-
-
-def _larger(limit: int) -> str:
-    return f"the body is larger than the {limit} bytes that this call takes"

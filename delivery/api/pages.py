@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import escape
 from importlib import resources
 from typing import Annotated
 
@@ -15,11 +17,21 @@ from delivery.errors import HeadgateError
 
 router = APIRouter(include_in_schema=False)
 _ASSETS = resources.files("delivery.api") / "assets"
-_TYPES = {"headgate.js": "text/javascript", "headgate.css": "text/css"}
+_TYPES = {
+    "headgate.css": "text/css",
+    "headgate.js": "text/javascript",
+    "overview.js": "text/javascript",
+    "release.js": "text/javascript",
+}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_SIGN_IN_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")  # what begins with two slashes, of either kind, is another site
 SESSION_S = 8 * 3600
 
 
@@ -27,7 +39,14 @@ def _text(name: str) -> str:
     return (_ASSETS / name).read_text()
 
 
-SIGN_IN = _text("sign-in.html")
+_SIGN_IN = _text("sign-in.html")
+
+
+def sign_in_page(to: str, problem: str = "", status: int = 200, **headers: str) -> Response:
+    """Where a person shows a token, and is then led to `to`."""
+    told = f"<p role=alert>{escape(problem)}</p>" if problem else ""
+    page = _SIGN_IN.replace("<!-- problem -->", told).replace("<!-- to -->", escape(_inside(to)))
+    return HTMLResponse(page, status, headers=headers | _headers(_SIGN_IN_POLICY))
 
 
 @router.get("/")
@@ -48,16 +67,20 @@ async def asset(name: str) -> Response:
 
 
 @router.post("/session")
-async def sign_in(request: Request, token: Annotated[str, Form(max_length=16_384)] = "") -> Response:
+async def sign_in(
+    request: Request,
+    token: Annotated[str, Form(max_length=16_384)] = "",
+    to: Annotated[str, Form(max_length=2_000)] = "/",
+) -> Response:
     """Keeps a token that the cluster knows in a cookie that no script can read."""
     access: Access = request.app.state.access
     try:
         await anyio.to_thread.run_sync(access.caller, token.strip())
     except Unauthenticated as unknown:
-        return _again(401, str(unknown), {"WWW-Authenticate": CHALLENGE})
+        return sign_in_page(to, str(unknown), 401, **{"WWW-Authenticate": CHALLENGE})
     except HeadgateError:
-        return _again(503, "The cluster does not answer.", {})
-    answer = RedirectResponse("/", 303)
+        return sign_in_page(to, "The cluster does not answer; try again in a moment.", 503)
+    answer = RedirectResponse(_inside(to), 303)
     answer.set_cookie(
         "headgate-token",
         token.strip(),
@@ -76,10 +99,14 @@ async def sign_out() -> Response:
     return answer
 
 
-def _again(status: int, said: str, headers: dict[str, str]) -> Response:
-    return HTMLResponse(SIGN_IN.replace("<!-- problem -->", f"<p role=alert>{said}</p>"), status, headers=headers)
+def _inside(to: str) -> str:
+    """A path of ours: nobody who shows a token here is led to another site."""
+    return to if _OWN_PATH.fullmatch(to) else "/"
 
 
 def _page(name: str) -> Response:
-    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-    return HTMLResponse(_text(name), headers=headers)
+    return HTMLResponse(_text(name), headers=_headers(_POLICY))
+
+
+def _headers(policy: str) -> dict[str, str]:
+    return {"Content-Security-Policy": policy, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}

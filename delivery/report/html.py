@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from delivery.report.chart_svg import stylesheet
 from delivery.report.charts import bucket_label, error_rate_chart, evidence_chart, latency_chart, weight_chart
+from delivery.report.key_figures import key_figures
 from delivery.report.templating import templates
 from delivery.report.view import ReportView, view
 from delivery.report.wording import instant, span
@@ -14,10 +15,10 @@ from delivery.resources.release import Phase, Release
 _PARTS = (
     ("change", "What changed"),
     ("people", "Who"),
-    ("cost", "What it cost"),
+    ("traffic", "Timeline and traffic"),
     ("evidence", "Evidence"),
     ("metrics", "Metrics"),
-    ("traffic", "Traffic and timeline"),
+    ("cost", "What it cost"),
     ("quality", "Quality of the data"),
     ("digging", "For digging"),
 )
@@ -34,6 +35,7 @@ def to_html(release: Release, now: float) -> str:
             report=report,
             charts=_charts(report),
             facts=_facts(report),
+            figures=key_figures(report),
             parts=_PARTS,
             tone=_TONES.get(Phase(report.phase), ""),
             bucket_label=bucket_label,

@@ -7,7 +7,7 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Any
 
-from delivery.report.recorded import number_or_none, pair_or_none
+from delivery.report.recorded import mapping, number_or_none, pair_or_none
 
 Ends = tuple[float, float]
 COVERAGE = 0.95
@@ -25,6 +25,27 @@ class ArmView:
     rate: float | None
     wilson: Ends | None
     always: Ends | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonView:
+    """How the canary's error rate compares with stable's, with 95 % at all looks together: as a ratio, compared within
+    each tick, and as a difference, as a share of 1. None for what is not known; an upper end may be open.
+    """
+
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+
+
+def comparison_view(detail: Any) -> ComparisonView | None:
+    """None where the record has no comparison."""
+    kept = ("ratio", "ratio_lower", "ratio_upper", "difference", "difference_lower", "difference_upper")
+    found = [number_or_none(mapping(detail).get(name)) for name in kept]
+    return None if found[0] is None and found[3] is None else ComparisonView(*found)
 
 
 def wilson(errors: float, requests: float) -> Ends | None:

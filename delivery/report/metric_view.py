@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from delivery.report.evidence_view import arms
-from delivery.report.intervals import ArmView, arm_view
+from delivery.report.intervals import ArmView, ComparisonView, arm_view, comparison_view
 from delivery.report.latency_view import HistogramView, QuantileView, histogram_view, quantile_views
 from delivery.report.recorded import mapping, newest_look, number_or_none, numbers, policy_or_none
 from delivery.resources.metrics import ErrorRateMetric, LatencyMetric, Metric
@@ -34,7 +34,7 @@ class ValuesView:
 @dataclass(frozen=True, slots=True)
 class MetricView:
     """One metric. Evidence is in natural logarithms; the thresholds hold for all metrics together. Of `stable` and
-    `canary`, `quantiles` with `histogram`, and `values` those are filled that fit its kind.
+    `canary` with `comparison`, `quantiles` with `histogram`, and `values` those are filled that fit its kind.
     """
 
     name: str
@@ -44,6 +44,7 @@ class MetricView:
     advance: float | None
     stable: ArmView | None = None
     canary: ArmView | None = None
+    comparison: ComparisonView | None = None
     quantiles: tuple[QuantileView, ...] = ()
     histogram: HistogramView | None = None
     values: ValuesView | None = None
@@ -78,6 +79,7 @@ def _mesh_errors(look: Evidence, policy: DeliveryPolicySpec | None) -> MetricVie
         advance=_log(look.metrics.get(ERRORS), "advance"),
         stable=stable,
         canary=canary,
+        comparison=comparison_view(look.metrics.get(ERRORS)),
     )
 
 
@@ -114,6 +116,7 @@ def _custom(
         advance=_log(detail, "advance"),
         stable=stable,
         canary=canary,
+        comparison=comparison_view(detail) if kind == "errorRate" else None,
         quantiles=quantile_views(detail),
         histogram=histogram_view(state) if kind == "latency" else None,
         values=None if counting or not detail else _values(detail),

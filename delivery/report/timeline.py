@@ -74,7 +74,7 @@ def person_views(release: Release) -> tuple[PersonView, ...]:
 
 
 def timeline(release: Release, start: float) -> tuple[TimelineLine, ...]:
-    """Phases, people's wishes and corrected outside edits, in the order of their times."""
+    """Phases, people's wishes and corrected outside edits, in the order of their times; a wish before its effect."""
     spec, status = release.spec, release.status
     lines = [_phase_line(line, start) for line in status.history]
     lines += [_person_line(intent, start) for intent in spec.intents if intent.at is not None]
@@ -82,7 +82,7 @@ def timeline(release: Release, start: float) -> tuple[TimelineLine, ...]:
     if spec.trigger is not None and spec.trigger.at is not None:
         at, by, why = spec.trigger.at, spec.trigger.by, spec.trigger.reason
         lines.append(TimelineLine(at, at - start, "person", None, "deploy", why, None, by))
-    return tuple(sorted(lines, key=lambda line: line.at))
+    return tuple(sorted(lines, key=lambda line: (line.at, line.kind != "person")))
 
 
 def traffic_view(release: Release, start: float, now: float) -> TrafficView:

@@ -44,8 +44,10 @@ def percent_between(ends: tuple[float, float] | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """A value of any unit with four significant digits."""
-    return NOT_KNOWN if value is None else f"{value:.4g}"
+    """A value of any unit with four significant digits, or in whole numbers where it has more."""
+    if value is None:
+        return NOT_KNOWN
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def count(value: float | None) -> str:

@@ -10,9 +10,10 @@ from http import HTTPStatus
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from starlette.routing import Route
 
 from delivery.api.access import TOKEN_KEPT_S, Access, Asked
-from delivery.api.app import OPENAPI, ROUTERS
+from delivery.api.app import OPENAPI, ROUTERS, api
 from delivery.api.guarding import VERB, Limits
 from delivery.cluster.client import Cluster
 from delivery.errors import Unavailable
@@ -38,11 +39,20 @@ def every_route() -> list[tuple[str, str, str | None]]:
 
 
 ROUTES = every_route()
+NO_ROUTES = [("HEAD", OPENAPI), ("PATCH", "/api/v1/releases"), ("OPTIONS", "/api/v1/releases"), ("GET", "/nowhere")]
 DATA = [(method, path, verb) for method, path, verb in ROUTES if path not in {*WITHOUT_DATA, "/session"}]
 
 
 def filled(path: str, namespace: str) -> str:
     return re.sub(r"{\w+}", "web", path.replace("{namespace}", namespace))
+
+
+def test_the_table_has_every_route_there_is(own_served: Served) -> None:
+    app = api(own_served.cluster, Access(own_served.cluster), own_served.board)
+    directly = [route for route in app.routes if isinstance(route, Route)]
+    assert [route.path for route in directly] == [OPENAPI]
+    assert len(app.routes) == len(directly) + len(ROUTERS)
+    assert all(isinstance(route, APIRoute) for router in ROUTERS for route in router.routes)
 
 
 def test_every_route_with_data_names_the_right_it_needs() -> None:
@@ -53,7 +63,7 @@ def test_every_route_with_data_names_the_right_it_needs() -> None:
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer made-up"}, {"Authorization": "Basic YTpi"}])
 def test_no_route_answers_without_a_token_the_cluster_knows(served: Served, headers: dict[str, str]) -> None:
     with httpx.Client(base_url=served.url, headers=headers, timeout=30) as client:
-        for method, path, _ in ROUTES:
+        for method, path in [*((method, path) for method, path, _ in ROUTES), *NO_ROUTES]:
             answer = client.request(method, filled(path, served.namespace), content=b"{no json")
             assert answer.status_code == 401, (method, path, answer.text)
             assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -107,9 +117,9 @@ def test_nobody_is_let_in_while_the_cluster_cannot_be_asked(own_served: Served) 
 
 def test_a_browser_is_shown_where_to_sign_in_and_keeps_its_token_in_a_cookie(own_served: Served) -> None:
     with httpx.Client(base_url=own_served.url, timeout=30, headers={"Accept": "text/html"}) as browser:
-        asked = browser.get("/")
-        assert (asked.status_code, asked.headers["content-type"]) == (401, "text/html; charset=utf-8")
-        assert 'action="/session"' in asked.text
+        asked = browser.get("/?namespace=shop")
+        assert (asked.status_code, asked.headers["location"]) == (303, "/session?to=%2F%3Fnamespace%3Dshop")
+        assert 'action="/session"' in browser.get(asked.headers["location"]).text
         assert browser.post("/session", data={"token": "made-up"}).status_code == 401
         let_in = browser.post("/session", data={"token": own_served.token("get", "abort")})
         assert (let_in.status_code, let_in.headers["location"]) == (303, "/")
@@ -143,3 +153,21 @@ def test_too_many_calls_are_refused(narrow: Served) -> None:
     with narrow.client() as client:
         codes = {client.get("/").status_code for _ in range(30)}
     assert codes == {200, 429}
+
+
+@pytest.mark.parametrize(
+    ("to", "led"),
+    [
+        ("/namespaces/shop/releases/web?x=1", "/namespaces/shop/releases/web?x=1"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("/\\evil.example/", "/"),
+        ("/\t/evil.example/", "/"),
+        ('/"><script>', "/%22%3E%3Cscript%3E"),
+    ],
+)
+def test_signing_in_leads_back_to_a_page_of_ours_only(own_served: Served, to: str, led: str) -> None:
+    with httpx.Client(base_url=own_served.url, timeout=30, headers={"Accept": "text/html"}) as browser:
+        assert "<script" not in browser.get("/session", params={"to": to}).text
+        let_in = browser.post("/session", data={"token": own_served.token("get", "abort"), "to": to})
+        assert (let_in.status_code, let_in.headers["location"]) == (303, led)

@@ -166,7 +166,7 @@ def test_both_colour_schemes_paper_and_the_keyboard_are_provided_for() -> None:
     html = to_html(rolled_back(), NOW)
     for rule in ("prefers-color-scheme: dark", "@media print", ":focus-visible"):
         assert rule in html
-    assert len(Page(html).named("details")) == 2
+    assert len(Page(html).named("details")) == 3
 
 
 def luminance(colour: str) -> float:
