@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH)
 
 .NOTPARALLEL:
-.PHONY: demo test setup tools check unit calibration crash e2e bench-idle bench-fleet lock crds clean
+.PHONY: demo test setup tools check unit pages calibration crash e2e bench-idle bench-fleet bench-api lock crds clean
 
 demo: setup tools  ## release a good and a bad version through a real Envoy, judged on a real Prometheus
 	headgate lab demo
@@ -23,7 +23,11 @@ check:
 	lint-imports
 
 unit:
-	pytest -q -m "not e2e and not calibration" -n 2 --dist loadfile --durations 15
+	pytest -q -m "not e2e and not calibration and not browser" -n 2 --dist loadfile --durations 15
+
+pages: setup tools  ## the pages and the report in a headless Chromium
+	@bash setup/chromium.sh
+	pytest -q -m browser --durations 5
 
 calibration: setup  ## every promise of the statistics, 4,000 simulated releases each
 	pytest -q -m calibration -n 2 --dist load --durations 5
@@ -36,6 +40,9 @@ bench-idle: setup  ## what many Deployments at rest cost, and how soon a change 
 
 bench-fleet: setup tools  ## what many releases in progress cost, beside the way others ask
 	python -m benchmarks.fleet
+
+bench-api: setup tools  ## what watchers and requests of the API cost, and what they do to the releases' pace
+	python -m benchmarks.api
 
 e2e: setup tools  ## the scenarios of the lab, each end to end
 	pytest -q -m e2e -n 2 --dist load

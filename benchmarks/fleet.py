@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,11 +63,18 @@ def policy(interval_s: float) -> dict[str, object]:
     }
 
 
+def names_at_rest(count: int) -> list[tuple[str, str]]:
+    """Namespace and name of Deployments that are adopted, and that nobody changes yet."""
+    return [(f"rest-{number // RELEASES_A_NAMESPACE:02}", f"app-{number:04}") for number in range(count)]
+
+
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """Releases at their first step, the controller that judges them, and what both talk to."""
 
+    kubeconfig: Path
     cluster: Cluster
+    sightings: Sightings
     controller: Process
     prometheus: Process
     url: str
@@ -76,10 +83,15 @@ class Fleet:
 
 
 @contextmanager
-def in_progress(folder: Path, releases: int, interval_s: float) -> Iterator[Fleet]:
-    """Everything started, every release brought to its first step by the controller; all gone afterwards."""
-    calls, queries, found = Calls(), Queries(), fleet_names(releases)
-    counted = folder / "counted"
+def in_progress(
+    folder: Path, releases: int, interval_s: float, *, at_rest: int = 0, flags: Sequence[str] = ()
+) -> Iterator[Fleet]:
+    """Everything started, every release brought to its first step by the controller; all gone afterwards.
+
+    `at_rest` Deployments more are adopted, and left alone; `flags` are more of the controller's.
+    """
+    calls, queries, sightings, found = Calls(), Queries(), Sightings(), fleet_names(releases)
+    counted, every = folder / "counted", [*found, *names_at_rest(at_rest)]
     with (
         scraped(folder, releases, namespaces(releases), interval_s / SCRAPES_AN_INTERVAL) as (url, prometheus),
         control_plane.start_control_plane(folder / "plane") as plane,
@@ -88,21 +100,21 @@ def in_progress(folder: Path, releases: int, interval_s: float) -> Iterator[Flee
         lab = Path(control_plane.__file__).parent
         control_plane.install_crds(cluster, [*write_definitions(folder), lab / "crds" / "virtualservices.yaml"])
         with (
-            watched(cluster, Sightings()) as deployments,
+            watched(cluster, sightings) as deployments,
             counting_proxy(plane.kubeconfig, calls, counted),
             counting_prometheus(url, queries) as asked,
         ):
-            fill(cluster, found, policy(interval_s))
+            fill(cluster, every, policy(interval_s))
             patience = 120 + releases * 0.5
-            wait_until(lambda: _available(deployments) == releases, "all Deployments available", patience)
-            typer.echo(f"{releases} Deployments available")
+            wait_until(lambda: _available(deployments) == len(every), "all Deployments available", patience)
+            typer.echo(f"{len(every)} Deployments available")
             command = [sys.executable, "-m", "delivery.cli", "controller"]
-            flags = ["--kubeconfig", str(counted), "--prometheus", asked]
-            controller = Process("controller", [*command, *flags], folder / "controller.log")
+            given = ["--kubeconfig", str(counted), "--prometheus", asked, *flags]
+            controller = Process("controller", [*command, *given], folder / "controller.log")
             try:
-                controller.wait_until(lambda: _paused(deployments) == releases, patience)
+                controller.wait_until(lambda: _paused(deployments) == len(every), patience)
                 _release_all(cluster, found, patience)
-                yield Fleet(cluster, controller, prometheus, url, queries, calls)
+                yield Fleet(plane.kubeconfig, cluster, sightings, controller, prometheus, url, queries, calls)
             finally:
                 controller.stop()
 

@@ -17,18 +17,16 @@ from starlette.types import ASGIApp
 from delivery.api import asking, backtesting, pages, reading, reports, streaming
 from delivery.api.access import Access
 from delivery.api.board import Board
+from delivery.api.description import described
+from delivery.api.drawing import Drawing
+from delivery.api.gathering import Gathered
 from delivery.api.guarding import Guard, Limits
-from delivery.api.problems import on_headgate_error, on_http, on_invalid, problem
+from delivery.api.problems import on_fault, on_headgate_error, on_http, on_invalid, problem
 from delivery.cluster.client import Cluster
 from delivery.errors import HeadgateError
 
 ROUTERS = tuple(part.router for part in (reading, asking, streaming, reports, backtesting, pages))
 OPENAPI = "/api/v1/openapi.json"
-DESCRIPTION = """Releases: begun, followed, approved, read about.
-
-Every call carries a bearer token of the cluster. What it may do the cluster's RBAC says, by verbs on the resource
-`releases.headgate.dev`: `get`, `list`, `watch`, `trigger`, `approve`, `promote`, `pause`, `resume`, `abort`, `retry`,
-`backtest`. Errors are `application/problem+json`."""
 
 
 def create_app(cluster: Cluster, access: Access, board: Board, limits: Limits | None = None) -> ASGIApp:
@@ -49,18 +47,22 @@ def api(cluster: Cluster, access: Access, board: Board) -> FastAPI:
     app = FastAPI(
         title="Headgate",
         version=version("headgate"),
-        description=DESCRIPTION,
         openapi_url=OPENAPI,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=attached,
     )
+    app.openapi = described(app, ROUTERS)  # type: ignore[method-assign]  # FastAPI's own way to extend its document
     app.state.cluster, app.state.access, app.state.board = cluster, access, board
+    app.state.gathered, app.state.drawing = Gathered(board), Drawing()
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(HeadgateError, on_headgate_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_fault)
     return app
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 
+from delivery.api import examples
+from delivery.api.description import answers, asks
 from delivery.api.guarding import VERB, GuardedRoute, caller_of
-from delivery.api.models import PRINTABLE, Accepted, Name, Namespace, Triggered, TriggerRequest, Wish
+from delivery.api.models import Accepted, Key, Name, Namespace, Triggered, TriggerRequest, Wish
 from delivery.api.problems import documented
 from delivery.cluster.client import Cluster
 from delivery.intents import trigger as triggering
@@ -32,8 +33,8 @@ VERBS: dict[Verb, str] = {
 @router.post(
     "/namespaces/{namespace}/deployments/{name}/releases",
     status_code=202,
-    openapi_extra={VERB: "trigger"},
-    responses=documented(404, 409),
+    openapi_extra={VERB: "trigger", **asks(examples.TRIGGER)},
+    responses=answers(202, examples.TRIGGERED) | documented(404, 409),
     summary="Give a Deployment a new image, which begins a Release",
 )
 def trigger(
@@ -41,10 +42,7 @@ def trigger(
     namespace: Namespace,
     name: Name,
     wish: TriggerRequest,
-    idempotency_key: Annotated[
-        str | None,
-        Header(max_length=253, min_length=1, pattern=PRINTABLE, description="one request, however often it is sent"),
-    ] = None,
+    idempotency_key: Key = None,
 ) -> Triggered:
     cluster: Cluster = request.app.state.cluster
     by = caller_of(request).name
@@ -82,8 +80,8 @@ def _add(verb: Verb, summary: str) -> None:
     route: Callable[[Callable[..., Accepted]], object] = router.post(
         f"/namespaces/{{namespace}}/releases/{{name}}/{verb}",
         status_code=202,
-        openapi_extra={VERB: verb},
-        responses=documented(404, 409),
+        openapi_extra={VERB: verb, **asks(examples.WISH)},
+        responses=answers(202, examples.accepted(verb)) | documented(404, 409),
         summary=summary,
         name=verb,
         operation_id=verb,

@@ -12,6 +12,8 @@ import anyio.to_process
 import anyio.to_thread
 from fastapi import APIRouter, File, Form, UploadFile
 
+from delivery.api import examples
+from delivery.api.description import answers, asks
 from delivery.api.guarding import VERB, GuardedRoute
 from delivery.api.problems import documented
 from delivery.backtest.json_lines import read_recordings
@@ -36,8 +38,8 @@ _backtests = Backtests()
 
 @router.post(
     "/backtest",
-    openapi_extra={VERB: "backtest"},
-    responses=documented(),
+    openapi_extra={VERB: "backtest", **asks(examples.BACKTEST, "multipart/form-data")},
+    responses=answers(200, examples.BACKTESTED) | documented(),
     summary="What a policy would have decided on recorded telemetry",
 )
 async def backtest(

@@ -43,8 +43,8 @@ class Watcher:
         self._changed: set[Key] = set()
         self._woken = asyncio.Event()
 
-    async def changes(self, timeout_s: float) -> set[Key]:
-        """The keys that changed; waits for the first, no longer than that."""
+    async def changes(self, timeout_s: float | None) -> set[Key]:
+        """The keys that changed; waits for the first, no longer than that if it is a number."""
         try:
             await asyncio.wait_for(self._woken.wait(), timeout_s)
         except TimeoutError:
@@ -67,6 +67,7 @@ class Board:
 
     def __init__(self) -> None:
         self._rows: dict[Key, Row] = {}
+        self._by_deployment: dict[Key, set[Key]] = {}
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: set[Key] = set()
@@ -84,10 +85,7 @@ class Board:
         row = _row(release) if release is not None else None
         key = (namespace, name)
         with self._lock:
-            if row is None:
-                self._rows.pop(key, None)
-            else:
-                self._rows[key] = row
+            self._place(key, row)
             loop, first = self._loop, not self._changed
             if loop is not None:
                 self._changed.add(key)
@@ -106,8 +104,9 @@ class Board:
         own = self._rows.get((namespace, name))
         if own is not None and release_id in {None, own.summary["releaseId"]}:
             return own
-        wanted = {"namespace": namespace, "deployment": name, **({"releaseId": release_id} if release_id else {})}
-        found = (row for row in self.rows() if wanted.items() <= row.summary.items())
+        with self._lock:
+            of = [self._rows[key] for key in self._by_deployment.get((namespace, name), ())]
+        found = (row for row in of if not release_id or row.summary["releaseId"] == release_id)
         return max(found, key=lambda row: row.order, default=None)
 
     @contextmanager
@@ -121,6 +120,20 @@ class Board:
             self._watchers[of].discard(watcher)
             if not self._watchers[of]:
                 del self._watchers[of]
+
+    def _place(self, key: Key, row: Row | None) -> None:
+        known = row or self._rows.get(key)
+        if known is None:
+            return
+        of = (key[0], known.summary["deployment"])
+        if row is not None:
+            self._rows[key] = row
+            self._by_deployment.setdefault(of, set()).add(key)
+            return
+        del self._rows[key]
+        self._by_deployment[of].discard(key)
+        if not self._by_deployment[of]:
+            del self._by_deployment[of]
 
     def _tell(self) -> None:
         with self._lock:

@@ -56,7 +56,7 @@ class TriggerRequest(Body):
     image: Annotated[str, StringConstraints(min_length=1, max_length=1000)] = Field(
         examples=["registry.example/shop/web:1.4.0"],
         description="with a fixed tag or a digest",
-        json_schema_extra=dict(IMMUTABLE),
+        json_schema_extra=IMMUTABLE,
     )
     container: _Short | None = Field(default=None, description="needed where the pod has several")
     version: (

@@ -19,6 +19,7 @@ MEDIA_TYPE = "application/problem+json"
 CHALLENGE = 'Bearer realm="headgate"'
 RETRY_AFTER_S = 5
 Documented = dict[int | str, dict[str, Any]]
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 
 class Problem(BaseModel):
@@ -59,20 +60,21 @@ _SAID = {
     403: "the cluster does not allow it",
     404: "there is no such object",
     405: "there is no such call",
+    408: "the body came too slowly",
     409: "it does not apply as things stand, or somebody else wrote first",
     413: "the body is too large",
     422: "something in the request is wrong",
     429: "too many requests",
     503: "the cluster cannot be asked",
-    504: "no answer in time",
 }
 
 
 def documented(*statuses: int) -> Documented:
     """For a route's OpenAPI: the problems it may answer with, those that any call may meet included."""
-    always = (400, 401, 403, 413, 422, 429, 503, 504)
+    always = (400, 401, 403, 408, 413, 422, 429, 503)
+    content = {MEDIA_TYPE: {"schema": PROBLEM}}
     return {
-        status: {"description": _SAID[status], "model": Problem, "content": {MEDIA_TYPE: {}}}
+        status: {"description": _SAID[status], "headers": _documented_headers(status), "content": content}
         for status in sorted({*always, *statuses})
     }
 
@@ -112,7 +114,23 @@ async def on_http(_request: Request, error: Exception) -> Response:
     return problem(error.status_code, str(detail), headers=dict(error.headers or {}))
 
 
+async def on_fault(_request: Request, _error: Exception) -> Response:
+    """A fault of our own; the server logs it."""
+    return problem(500, "a fault of Headgate's own, not of the request; the controller's log says more")
+
+
 def _headers(status: int) -> dict[str, str]:
     if status == 401:
         return {"WWW-Authenticate": CHALLENGE}
+    if status == 408:
+        return {"Connection": "close"}
     return {"Retry-After": str(RETRY_AFTER_S)} if status in {429, 503} else {}
+
+
+def _documented_headers(status: int) -> dict[str, Any]:
+    if status == 401:
+        return {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}}
+    if status not in {429, 503}:
+        return {}
+    schema = {"type": "integer", "minimum": 0}
+    return {"Retry-After": {"required": True, "description": "seconds", "schema": schema}}

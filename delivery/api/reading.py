@@ -9,13 +9,16 @@ import anyio.to_thread
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
+from delivery.api import examples
 from delivery.api.board import Board, Row, matching
+from delivery.api.description import answers
 from delivery.api.guarding import VERB, GuardedRoute
 from delivery.api.models import (
-    NAME_PATTERN,
     PRINTABLE,
+    Absent,
     Name,
     Namespace,
+    NamespaceQuery,
     ReleaseDocument,
     ReleaseId,
     ReleaseList,
@@ -36,14 +39,14 @@ OUTCOMES = {Phase.SUCCEEDED: "promoted", Phase.ROLLED_BACK: "rolledBack", Phase.
     "/releases",
     openapi_extra={VERB: "list"},
     response_model=ReleaseList,
-    responses=documented(),
+    responses=answers(200, examples.LIST) | documented(),
     summary="List Releases, active ones first, then the newest",
 )
 async def list_releases(
     request: Request,
-    namespace: Annotated[str, Query(pattern=NAME_PATTERN, max_length=63)] | None = None,
-    phase: Annotated[list[Phase] | None, Query(description="any of these")] = None,
-    deployment: Annotated[str, Query(max_length=253, pattern=PRINTABLE)] = "",
+    namespace: NamespaceQuery = None,
+    phase: Annotated[list[Phase] | Absent, Query(description="any of these", examples=[["Paused"]])] = None,
+    deployment: Annotated[str, Query(max_length=253, pattern=PRINTABLE, examples=["web"])] = "",
     search: Annotated[str, Query(max_length=253, pattern=PRINTABLE, description="part of a name, image or id")] = "",
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -59,7 +62,7 @@ async def list_releases(
     "/namespaces/{namespace}/releases/{name}",
     openapi_extra={VERB: "get"},
     response_model=ReleaseDocument,
-    responses=documented(404),
+    responses=answers(200, examples.DOCUMENT) | documented(404),
     summary="A Release as the cluster holds it",
 )
 async def get_release(request: Request, namespace: Namespace, name: Name, release_id: ReleaseId = None) -> Response:
@@ -70,7 +73,7 @@ async def get_release(request: Request, namespace: Namespace, name: Name, releas
     "/namespaces/{namespace}/releases/{name}/wait",
     openapi_extra={VERB: "get"},
     response_model=Waited,
-    responses=documented(),
+    responses=answers(200, examples.WAITED) | documented(),
     summary="Wait until the Release has ended, or asks a person (a long poll)",
 )
 async def wait(

@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from delivery.api.connections import Bounded
 from delivery.errors import HeadgateError
 
 STARTED_WITHIN_S = 30.0
@@ -29,8 +30,10 @@ class Tls:
 class Server:
     """One ASGI application at one address, until stopped."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, tls: Tls | None = None) -> None:
-        self._app, self._host, self._port, self._tls = app, host, port, tls
+    def __init__(
+        self, app: ASGIApp, host: str, port: int, tls: Tls | None = None, connections: type[Bounded] = Bounded
+    ) -> None:
+        self._app, self._host, self._port, self._tls, self._connections = app, host, port, tls, connections
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -89,6 +92,7 @@ class Server:
             self._app,
             log_level="warning",
             access_log=False,
+            http=self._connections,
             ws="none",
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=2,

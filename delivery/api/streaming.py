@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from delivery.api import examples
 from delivery.api.board import Board, Key, Row
+from delivery.api.description import answers, told
+from delivery.api.gathering import Gathered
 from delivery.api.guarding import VERB, GuardedRoute, allow
-from delivery.api.models import NAME_PATTERN, Name, Namespace, ReleaseId
-from delivery.api.problems import Documented, documented
+from delivery.api.models import Name, Namespace, NamespaceQuery, ReleaseId
+from delivery.api.problems import documented
 from delivery.errors import HeadgateError, NotFound
 
 router = APIRouter(prefix="/api/v1", tags=["watch"], route_class=GuardedRoute)
 PING_S = 15
 REVIEWED_EVERY_S = 60.0  # whether the watcher still may
-GATHERED_S = 1.0  # changes of many Releases are told together
-_STREAM: Documented = {200: {"description": "events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+_SUMMARY = {"$ref": "#/components/schemas/ReleaseSummary"}
+_GONE = {"type": "string", "description": "namespace/name"}
+_CHANGES = {
+    "type": "object",
+    "properties": {"items": {"type": "array", "items": _SUMMARY}, "gone": {"type": "array", "items": _GONE}},
+    "required": ["items", "gone"],
+}
+_ONE, _MANY = told("release", _SUMMARY), told("releases", _CHANGES)
 
 
 @router.get(
     "/namespaces/{namespace}/releases/{name}/events",
     openapi_extra={VERB: "watch"},
     response_class=EventSourceResponse,
-    responses=_STREAM | documented(404),
+    responses=answers(200, examples.FOLLOWED, "text/event-stream", schema=_ONE) | documented(404),
     summary="Follow one Release: an event `release` (a ReleaseSummary) a change, until it has ended",
 )
 async def follow(
@@ -43,13 +51,11 @@ async def follow(
     "/events",
     openapi_extra={VERB: "watch"},
     response_class=EventSourceResponse,
-    responses=_STREAM | documented(),
+    responses=answers(200, examples.ALL_FOLLOWED, "text/event-stream", schema=_MANY) | documented(),
     summary="Follow all Releases: an event `releases` (a list of ReleaseSummary) a second at most",
 )
-async def follow_all(
-    request: Request, namespace: Annotated[str, Query(pattern=NAME_PATTERN, max_length=63)] | None = None
-) -> EventSourceResponse:
-    return EventSourceResponse(_all(request, request.app.state.board, namespace or ""), ping=PING_S)
+async def follow_all(request: Request, namespace: NamespaceQuery = None) -> EventSourceResponse:
+    return EventSourceResponse(_all(request, request.app.state.gathered, namespace or ""), ping=PING_S)
 
 
 async def _one(request: Request, board: Board, key: Key) -> AsyncIterator[ServerSentEvent]:
@@ -69,19 +75,15 @@ async def _one(request: Request, board: Board, key: Key) -> AsyncIterator[Server
             await watcher.changes(REVIEWED_EVERY_S)
 
 
-async def _all(request: Request, board: Board, namespace: str) -> AsyncIterator[ServerSentEvent]:
-    with board.watcher(namespace) as watcher:
+async def _all(request: Request, gathered: Gathered, namespace: str) -> AsyncIterator[ServerSentEvent | bytes]:
+    with gathered.reader(namespace) as reader:
         yield ServerSentEvent(event="ready", data="{}")
         async for _ in _while_allowed(request):
-            changed = await watcher.changes(REVIEWED_EVERY_S)
-            if not changed:
-                continue
-            await asyncio.sleep(GATHERED_S)
-            changed |= await watcher.changes(0.0)
-            rows = [(key, board.row(key)) for key in sorted(changed)]
-            gone = ",".join(f'"{key[0]}/{key[1]}"' for key, row in rows if row is None)
-            there = ",".join(row.encoded.decode() for _, row in rows if row is not None)
-            yield ServerSentEvent(event="releases", data=f'{{"items":[{there}],"gone":[{gone}]}}')
+            event = await reader.next(REVIEWED_EVERY_S)
+            if reader.lost:
+                return
+            if event is not None:
+                yield event
 
 
 async def _while_allowed(request: Request) -> AsyncIterator[None]:

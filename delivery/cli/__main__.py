@@ -2,4 +2,5 @@
 
 from delivery.cli.main import app
 
-app()
+if __name__ == "__main__":  # a process for reports or backtests reads this file too, under another name
+    app()

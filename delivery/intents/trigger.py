@@ -54,8 +54,9 @@ class Triggered:
 def trigger(cluster: Cluster, namespace: str, name: str, wish: Wish, now: float) -> Triggered:
     """Sets the Deployment's image, which is what starts a release; nothing is written for what it runs already.
 
-    Raises NotFound, InvalidSpec (an image without a fixed tag, no such container, not opted in), NotNow where the
-    idempotency key was used for another request, Refused, Conflict where somebody else was faster every time.
+    Raises NotFound, InvalidSpec (an image without a fixed tag), NotNow (this Deployment has no such container, is not
+    opted in, or met the idempotency key with another request), Refused, Conflict where somebody else was faster every
+    time.
     """
     for attempt in Retrying(
         retry=retry_if_exception_type(Conflict), stop=stop_after_attempt(TRIES), wait=wait_random(0, 0.2), reraise=True
@@ -100,7 +101,7 @@ def _replayed(meta: Mapping[str, Any], known: Trigger, wish: Wish) -> Triggered:
 
 def _check_opted_in(meta: Mapping[str, Any], annotations: Mapping[str, str], wish: Wish) -> None:
     if not wish.policy and not annotations.get(POLICY):
-        raise InvalidSpec(
+        raise NotNow(
             f"Deployment {meta['namespace']}/{meta['name']}: metadata.annotations[{POLICY}] is missing, so its change "
             "would roll out unjudged; name a policy"
         )
@@ -111,7 +112,7 @@ def _fresh_id(name: str, wish: Wish) -> str:
 
 
 def new_template(deployment: Object, wish: Wish) -> dict[str, Any]:
-    """The Deployment's pod template with the image and version of the wish. Raises InvalidSpec."""
+    """The Deployment's pod template with the image and version of the wish. Raises InvalidSpec, NotNow."""
     what = f"Deployment {deployment['metadata']['namespace']}/{deployment['metadata']['name']}"
     _check_image(what, wish.image)
     template: dict[str, Any] = deepcopy(deployment["spec"]["template"])
@@ -119,9 +120,7 @@ def new_template(deployment: Object, wish: Wish) -> dict[str, Any]:
     container["image"] = wish.image
     if wish.version:
         if APP_VERSION in (deployment["spec"]["selector"].get("matchLabels") or {}):
-            raise InvalidSpec(
-                f"{what}: spec.selector.matchLabels[{APP_VERSION}] fixes the version for ever; take it out"
-            )
+            raise NotNow(f"{what}: spec.selector.matchLabels[{APP_VERSION}] fixes the version for ever; take it out")
         template["metadata"] = {**(template.get("metadata") or {})}
         template["metadata"]["labels"] = {**(template["metadata"].get("labels") or {}), APP_VERSION: wish.version}
     return template
@@ -142,10 +141,10 @@ def _container(what: str, containers: list[dict[str, Any]], named: str | None) -
     names = [container["name"] for container in containers]
     if named is None:
         if len(containers) > 1:
-            raise InvalidSpec(f"{what}: it has the containers {', '.join(names)}; say which one gets the image")
+            raise NotNow(f"{what}: it has the containers {', '.join(names)}; say which one gets the image")
         return containers[0]
     if named not in names:
-        raise InvalidSpec(f"{what}: it has no container {named!r}; it has {', '.join(names)}")
+        raise NotNow(f"{what}: it has no container {named!r}; it has {', '.join(names)}")
     return containers[names.index(named)]
 
 

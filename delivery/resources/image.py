@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 # The parts of the OCI distribution grammar: a host only where it has a dot or a port, or is localhost.
-_REFERENCE = re.compile(
-    r"(?P<repository>(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
-    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
-    r"(?:@(?P<digest>[A-Za-z0-9_+.-]+:[0-9a-fA-F]{32,}))?"
-)
+_REPOSITORY = r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST = r"[A-Za-z0-9_+.-]+:[0-9a-fA-F]{32,}"
+_REFERENCE = re.compile(rf"(?P<repository>{_REPOSITORY})(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?")
+
+IMMUTABLE: dict[str, Any] = {
+    "pattern": f"^{_REPOSITORY}(:{_TAG}|(:{_TAG})?@{_DIGEST})$",
+    "not": {"pattern": ":latest$"},
+}
+"""JSON Schema of the references that are not mutable."""
 
 
 @dataclass(frozen=True, slots=True)

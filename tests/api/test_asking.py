@@ -120,7 +120,6 @@ def test_the_same_image_again_writes_nothing(served: Served) -> None:
         ({"image": "web:latest"}, "may be another one tomorrow"),
         ({"image": "web"}, "may be another one tomorrow"),
         ({"image": "Web:2"}, "is no image"),
-        ({"container": "sidecar"}, "it has no container 'sidecar'; it has web"),
         ({"version": "-"}, "body.version"),
         ({"unknown": 1}, "body.unknown"),
     ],
@@ -134,13 +133,19 @@ def test_a_trigger_that_cannot_be_meant_is_refused_and_changes_nothing(
     assert asked_for(own_served) == (made["metadata"]["generation"], made["metadata"]["annotations"])
 
 
+def test_a_container_that_this_deployment_has_not_is_no_fault_of_the_request_alone(own_served: Served) -> None:
+    own_served.deployment()
+    status, answer = trigger(own_served, container="sidecar")
+    assert (status, "it has no container 'sidecar'; it has web" in answer["detail"]) == (409, True)
+
+
 def test_a_deployment_that_nobody_opted_in_is_not_triggered_unless_a_policy_is_named(own_served: Served) -> None:
     made = own_served.deployment()
     own_served.cluster.patch(
         DEPLOYMENT, "web", own_served.namespace, {"metadata": {"annotations": {"headgate.dev/policy": None}}}
     )
     status, answer = trigger(own_served)
-    assert (status, "would roll out unjudged; name a policy" in answer["detail"]) == (422, True)
+    assert (status, "would roll out unjudged; name a policy" in answer["detail"]) == (409, True)
     assert trigger(own_served, policy="standard")[1]["changed"]
     assert made["spec"]["paused"]
 

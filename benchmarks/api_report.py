@@ -1,0 +1,124 @@
+"""The figures of the API under load as a page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from benchmarks.api_load import SHARES, Load, Request
+from benchmarks.idle import Series
+
+RESAMPLED, SEED = 4_000, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Changes of templates one after another, with or without load, and each process' seconds of processor."""
+
+    series: Series
+    seconds: float
+    processor_s: dict[str, float]
+    load: Load | None
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How large the fleet is and how much is asked; `changes` a spell."""
+
+    releases: int
+    watchers: int
+    per_second: float
+    changes: int
+
+
+def ratio(without: ArrayLike, with_load: ArrayLike, seed: int = SEED) -> tuple[float, float, float]:
+    """Median with load by median without, and its 95 % interval by the percentile bootstrap."""
+    a, b, rng = np.asarray(without), np.asarray(with_load), np.random.default_rng(seed)
+    medians = [np.median(rng.choice(of, (RESAMPLED, of.size)), axis=1) for of in (b, a)]
+    low, high = np.percentile(medians[0] / medians[1], [2.5, 97.5])
+    return float(np.median(b) / np.median(a)), float(low), float(high)
+
+
+def page(command: str, setup: Setup, rounds: Sequence[Round]) -> str:
+    """The report in Markdown."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    quiet, loaded = [each for each in rounds if each.load is None], [each for each in rounds if each.load]
+    loads = [each.load for each in loaded if each.load]
+    requests = [request for load in loads for request in load.requests]
+    seconds = sum(load.seconds for load in loads)
+    return "\n".join(
+        [
+            "# The API under load\n",
+            f"`{command}`\n",
+            f"{setup.releases:,} releases in progress, each judged by three metrics of a real Prometheus every ten "
+            "seconds, on the embedded API server. The load is a process of its own: "
+            f"{setup.watchers} watchers of server-sent events (half on one Release each, half on all of them) and "
+            f"{setup.per_second:g} requests a second, each sent when it is due, whatever came of those before. One "
+            f"machine of {os.cpu_count()} cores and {memory:.0f} GB runs all of it: the controller, Prometheus and its "
+            "exporter, the API server, the load, and the pods' part.\n",
+            f"## Answers, in {seconds:.0f} s of load\n",
+            "Milliseconds from when a request was due to the last byte of its answer.\n",
+            "| request | number | median | p90 | p99 | max | MB | not 2xx |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
+            *(_answers(kind, [request for request in requests if request.kind == kind]) for kind in SHARES),
+            _answers("all", requests),
+            "",
+            f"The watchers were told {sum(load.events for load in loads):,} events, "
+            f"{sum(load.event_bytes for load in loads) / 1e6:.1f} MB, "
+            f"{sum(load.events for load in loads) / seconds:.0f} a second; "
+            f"{sum(load.broken for load in loads)} streams broke off.\n",
+            "## From a template change, without the load and with it\n",
+            f"Milliseconds, over {len(quiet)} spells without and {len(loaded)} with, in turns.\n",
+            "| until | without: number | median | p90 | with: number | median | p90 | with by without (95 % sure) |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
+            *(_reaction(stage, quiet, loaded) for stage in rounds[0].series.stages),
+            "\n## Processor, % of a core\n",
+            "| process | without | with |",
+            "| --- | --- | --- |",
+            *_processors(quiet, loaded),
+            "",
+        ]
+    )
+
+
+def _answers(kind: str, requests: Sequence[Request]) -> str:
+    waited = 1e3 * np.array([request.seconds for request in requests])
+    figures = [*np.percentile(waited, [50, 90, 99]), waited.max()] if waited.size else []
+    shown = " | ".join(f"{figure:.1f}" for figure in figures) or "- | - | - | -"
+    size = sum(request.size for request in requests) / 1e6
+    wrong = sum(not 200 <= request.status < 300 for request in requests)
+    return f"| {kind} | {len(requests):,} | {shown} | {size:.1f} | {wrong} |"
+
+
+def _reaction(stage: str, quiet: Sequence[Round], loaded: Sequence[Round]) -> str:
+    without, with_load = (np.array([s for each in of for s in each.series.stages[stage]]) for of in (quiet, loaded))
+    came = without[~np.isnan(without)], with_load[~np.isnan(with_load)]
+    cells = [f"{_of(part, of)} | {_percentiles(part)}" for part, of in zip(came, (without, with_load), strict=True)]
+    compared = "{:.2f} ({:.2f} to {:.2f})".format(*ratio(*came)) if all(part.size for part in came) else "-"
+    return f"| {stage} | {' | '.join(cells)} | {compared} |"
+
+
+def _of(came: np.ndarray, changed: np.ndarray) -> str:
+    return str(came.size) if came.size == changed.size else f"{came.size} of {changed.size}"
+
+
+def _percentiles(seconds: np.ndarray) -> str:
+    if not seconds.size:
+        return "- | -"
+    return " | ".join(f"{1e3 * figure:.0f}" for figure in np.percentile(seconds, [50, 90]))
+
+
+def _processors(quiet: Sequence[Round], loaded: Sequence[Round]) -> list[str]:
+    names = sorted({name for each in (*quiet, *loaded) for name in each.processor_s})
+    return [f"| {name} | {_percent(name, quiet)} | {_percent(name, loaded)} |" for name in names]
+
+
+def _percent(name: str, rounds: Sequence[Round]) -> str:
+    having = [each for each in rounds if name in each.processor_s]
+    if not having:
+        return "-"
+    return f"{100 * sum(each.processor_s[name] for each in having) / sum(each.seconds for each in having):.0f}"

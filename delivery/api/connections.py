@@ -1,0 +1,121 @@
+"""HTTP/1.1 connections that end: whoever sends or reads too slowly is cut off, and holds nothing for long."""
+
+from __future__ import annotations
+
+import asyncio
+
+import anyio
+import h11
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from delivery.api.problems import problem
+
+HEAD_WITHIN_S = 10.0
+"""From a request's first byte (of a connection: from its beginning) to the end of its head."""
+REST_WITHIN_S = 10.0
+"""From an answer to the end of a body that nobody read: after it the connection may be used again."""
+READ_WITHIN_S = 60.0
+"""From a full buffer of an answer until there is room again."""
+
+
+class Bounded(H11Protocol):
+    """uvicorn's own, with a bound on each way to keep it waiting. Bodies that are read, `bounded_body` bounds."""
+
+    head_within_s, rest_within_s, read_within_s = HEAD_WITHIN_S, REST_WITHIN_S, READ_WITHIN_S
+    _sending: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
+        super().connection_made(transport)
+        self._sending = self.loop.call_later(self.head_within_s, self.transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._bound_sending()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._bound_sending()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reading = self.loop.call_later(self.read_within_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        _cancel(self._reading)
+        self._reading = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        _cancel(self._sending, self._reading)
+        self._sending = self._reading = None
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is answered like everything else."""
+        answer = problem(400, f"{msg.rstrip('.')}; send HTTP/1.1 (with TLS where the address is https)")
+        headers = [*answer.raw_headers, (b"connection", b"close")]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=bytes(answer.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _bound_sending(self) -> None:
+        """A bound that runs already goes on: each further byte buys no time."""
+        within_s = self._owed()
+        if within_s is None:
+            _cancel(self._sending)
+            self._sending = None
+        elif self._sending is None:
+            self._sending = self.loop.call_later(within_s, self.transport.close)
+
+    def _owed(self) -> float | None:
+        """How long the rest of what the client has begun to send may take; None where nobody waits for it."""
+        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            return self.head_within_s
+        if self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE:
+            return self.rest_within_s
+        return None
+
+
+def bounded(**within_s: float) -> type[Bounded]:
+    """With other bounds than the usual."""
+    return type("Bounded", (Bounded,), within_s)
+
+
+def bounded_body(receive: Receive, limit: int, within_s: float) -> Receive:
+    """Raises HTTPException in whoever reads more than `limit` bytes of a body, or longer than `within_s` seconds."""
+    taken, due, whole = 0, anyio.current_time() + within_s, False
+
+    async def counted() -> Message:
+        nonlocal taken, whole
+        if whole:  # what comes now is the end of the connection, which nobody hurries
+            return await receive()
+        try:
+            with anyio.fail_after(due - anyio.current_time()):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, f"the body was not there within {within_s:g} s; send it again, faster") from None
+        taken += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
+        if taken > limit:
+            raise HTTPException(413, larger(limit))
+        return message
+
+    return counted
+
+
+def larger(limit: int) -> str:
+    """What is wrong with a body."""
+    return f"the body is larger than the {limit} bytes that this call takes"
+
+
+def _cancel(*timers: asyncio.TimerHandle | None) -> None:
+    for timer in timers:
+        if timer is not None:
+            timer.cancel()

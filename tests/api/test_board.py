@@ -1,0 +1,43 @@
+"""Which Release a name stands for, as Releases come, change and go."""
+
+from __future__ import annotations
+
+from delivery.api.board import Board
+from delivery.resources.release import Phase
+from tests.decision import given
+
+
+def told(board: Board, name: str, phase: Phase, at: float, namespace: str = "shop") -> None:
+    made = given.release(phase, name=name, started_at=given.NOW + at)
+    spec = made.spec.model_copy(update={"release_id": f"build-{name}"})
+    board.told(namespace, name, made.model_copy(update={"namespace": namespace, "spec": spec}))
+
+
+def found(board: Board, name: str, release_id: str | None = None, namespace: str = "shop") -> str | None:
+    row = board.find(namespace, name, release_id)
+    return row.summary["name"] if row else None
+
+
+def test_a_deployment_stands_for_its_active_release_then_for_its_newest() -> None:
+    board = Board()
+    for name, phase, at in (("a", Phase.SHIFTING, 1), ("b", Phase.SUCCEEDED, 2), ("c", Phase.FAILED, 3)):
+        told(board, name, phase, at)
+    assert found(board, "web") == "a"
+    told(board, "a", Phase.SUCCEEDED, 1)
+    assert found(board, "web") == "c"
+    assert found(board, "web", "build-b") == "b"
+    assert found(board, "web", "build-x") is None
+    assert found(board, "b") == "b"
+    assert found(board, "b", "build-c") is None
+
+
+def test_what_is_gone_stands_for_nothing() -> None:
+    board = Board()
+    told(board, "a", Phase.SHIFTING, 1)
+    told(board, "a", Phase.SHIFTING, 1, namespace="other")
+    for _ in range(2):
+        board.told("shop", "a", None)
+    assert found(board, "web") is None
+    assert found(board, "web", namespace="other") == "a"
+    told(board, "b", Phase.SHIFTING, 2)
+    assert found(board, "web") == "b"
