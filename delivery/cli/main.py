@@ -13,7 +13,7 @@ from delivery.cli.asking import VERBS, asking, trigger
 from delivery.cli.backtest import backtest
 from delivery.cli.completion import completion
 from delivery.cli.controller import controller
-from delivery.cli.errors import fail
+from delivery.cli.errors import Commands, fail
 from delivery.cli.explain import explain
 from delivery.cli.lint import lint
 from delivery.cli.release_all import release_all
@@ -22,6 +22,7 @@ from delivery.cli.routes import app as routes
 from delivery.resources.crds import write_definitions
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Progressive delivery for Kubernetes service meshes.",
