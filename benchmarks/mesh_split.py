@@ -18,14 +18,29 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.mesh_split_objects import CANARY, COOKIE, FAULT_STATUS, HEADER, STABLE, VERSIONS, WAYS, Way, Wish
+from benchmarks.mesh_split_objects import (
+    BY_COOKIE,
+    BY_HEADER,
+    BY_QUERY,
+    CANARY,
+    FAULT_STATUS,
+    STABLE,
+    VERSIONS,
+    WAYS,
+    Way,
+    Wish,
+)
 from benchmarks.mesh_split_world import World, mesh_world
 from delivery.lab.laboratory import assets_from_environment
+from mesh_adapters.adapter import Fault, Stickiness, Treatment
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "benchmarks" / "mesh-split.md"
 WEIGHTS = (0.5, 5.0, 33.3, 50.0)
 MIRRORS = (0.5, 12.5)
 FAULT = 7.5
+BESIDE = 5.0  # percent by weight, while something is done beside it
+HEADERS = {"x-canary": "always"}
+STICKY = Stickiness("seen", 60)
 REQUESTS = 4000
 CHOSEN = 500
 SIGMAS = 3.0
@@ -83,13 +98,14 @@ def figures(world: World, way: Way, requests: int = REQUESTS) -> Iterator[Figure
             yield _repeatable(partial(_split, world, way, weight, requests))
         if "header" in way.can:
             yield from _chosen(world, way)
+        if "sticky" in way.can:
+            yield from _sticky(world, way, requests)
         if "mirror" in way.can:
             for mirror in MIRRORS:
-                world.say(way, Wish(0, mirror=mirror))
+                world.say(way, Wish(BESIDE, Treatment(mirror_percent=mirror)))
                 yield _repeatable(partial(_mirror, world, way, mirror, requests))
         if "fault" in way.can:
-            world.say(way, Wish(5, fault=FAULT))
-            yield _repeatable(partial(_fault, world, way, requests))
+            yield from _fault(world, way, requests)
     finally:
         world.unsay(way)
 
@@ -107,16 +123,40 @@ def _split(world: World, way: Way, weight: float, requests: int) -> Figure:
 
 
 def _chosen(world: World, way: Way) -> Iterator[Figure]:
-    """Requests that carry the header or the cookie all go to the canary, others by weight, which is 0."""
-    world.say(way, Wish(0, by_header=True, by_cookie=True))
-    for what, headers, commanded in (
-        ("header", {HEADER: "always"}, 100),
-        ("another value of the header", {HEADER: "never"}, 0),
-        ("cookie", {"Cookie": f"a=b; {COOKIE}=canary"}, 100),
-        ("another cookie", {"Cookie": f"{COOKIE}=canary-not"}, 0),
-        ("neither", {}, 0),
-    ):
-        yield Figure(way.name, what, commanded, CHOSEN, world.ask(CHOSEN, headers)[CANARY_ANSWERED])
+    """Requests that satisfy an alternative all go to the canary, others by weight."""
+    alternatives = (BY_HEADER, BY_COOKIE, *((BY_QUERY,) if "query" in way.can else ()))
+    world.say(way, Wish(BESIDE, Treatment(match=alternatives)))
+    asked: list[tuple[str, dict[str, str], str, float]] = [
+        ("header", HEADERS, "", 100),
+        ("another value of the header", {"x-canary": "never"}, "", BESIDE),
+        ("cookie", {"Cookie": "a=b; track=canary"}, "", 100),
+        ("another cookie", {"Cookie": "track=canary-not"}, "", BESIDE),
+        ("neither", {}, "", BESIDE),
+    ]
+    if "query" in way.can:
+        asked += [("query", {}, "?a=b&version=1.1.0", 100), ("another query", {}, "?version=1.0.0", BESIDE)]
+    for what, headers, query, commanded in asked:
+        yield _repeatable(partial(_to_canary, world, way, what, headers, query, commanded))
+
+
+def _to_canary(
+    world: World, way: Way, what: str, headers: dict[str, str], query: str, commanded: float, count: int = CHOSEN
+) -> Figure:
+    hits = world.ask(count, headers, query=query)[CANARY_ANSWERED]
+    return Figure(way.name, what, commanded, count, hits)
+
+
+def _sticky(world: World, way: Way, requests: int) -> Iterator[Figure]:
+    """Whom the canary answers it gives the cookie, nobody else does, and who has the cookie gets the canary."""
+    world.say(way, Wish(BESIDE, Treatment(sticky=STICKY)))
+    told = world.told(requests)
+    for what, answer, commanded in (("canary", CANARY_ANSWERED, 100.0), ("stable", STABLE_ANSWERED, 0.0)):
+        answers = {cookie: count for (*who, cookie), count in told.items() if tuple(who) == answer}
+        given = sum(count for cookie, count in answers.items() if cookie.startswith(f"{STICKY.cookie}="))
+        yield Figure(way.name, f"cookie given by {what}", commanded, sum(answers.values()), given)
+    for what, value, commanded in (("given", CANARY, 100.0), ("another", "cart-canary", BESIDE)):
+        headers = {"Cookie": f"a=b; {STICKY.cookie}={value}"}
+        yield _repeatable(partial(_to_canary, world, way, f"{what} cookie brought back", headers, "", commanded))
 
 
 def _mirror(world: World, way: Way, percent: float, requests: int) -> Figure:
@@ -126,10 +166,18 @@ def _mirror(world: World, way: Way, percent: float, requests: int) -> Figure:
     return Figure(way.name, "mirror", percent, requests, copies)
 
 
-def _fault(world: World, way: Way, requests: int) -> Figure:
-    answers = world.ask(requests)
+def _fault(world: World, way: Way, requests: int) -> Iterator[Figure]:
+    """The chosen requests have it, others never do."""
+    fault = Fault(FAULT, abort_status=FAULT_STATUS)
+    world.say(way, Wish(BESIDE, Treatment(match=(BY_HEADER,), fault=fault)))
+    for what, headers, commanded in (("fault", HEADERS, FAULT), ("fault of others", {}, 0.0)):
+        yield _repeatable(partial(_failed, world, way, what, headers, commanded, requests))
+
+
+def _failed(world: World, way: Way, what: str, headers: dict[str, str], commanded: float, requests: int) -> Figure:
+    answers = world.ask(requests, headers)
     failed = sum(count for (status, _), count in answers.items() if status == FAULT_STATUS)
-    return Figure(way.name, "fault", FAULT, requests, failed)
+    return Figure(way.name, what, commanded, requests, failed)
 
 
 def page(found: Sequence[Figure], plane: str) -> str:
@@ -145,9 +193,11 @@ def page(found: Sequence[Figure], plane: str) -> str:
             "",
             f"{machine}; control plane: {plane}.",
             "",
-            "Each kind of route is written to the API server; the lab's mesh translates it for a real Envoy in front",
-            "of two versions' pods, and requests are sent. Counted is which version answered (for mirrors, what Envoy",
-            "sent to the canary's pods beside; for faults, the answers with the fault's status).",
+            "Each kind of route, as a user would write it, is planned by its adapter and written to the API server;",
+            "the lab's mesh translates it for a real Envoy in front of two versions' pods, and requests are sent.",
+            "Counted is which version answered (for mirrors, what Envoy sent to the canary's pods beside; for faults,",
+            "the answers with the fault's status; for cookies, the answers that set one).",
+            f"Beside a treatment the canary's weight is {BESIDE:g} %.",
             f"{len(found)} figures, {outside} of them more than 3 standard deviations of the binomial away.",
             "",
             HEAD,

@@ -1,4 +1,4 @@
-"""The objects by which each kind of route says the same: split `web`, choose by a header or a cookie, mirror, fail."""
+"""The routes of every kind as a user would write them for `web`, and what the adapters make of them at a wish."""
 
 from __future__ import annotations
 
@@ -15,108 +15,91 @@ from delivery.cluster.kinds import (
     Kind,
 )
 from delivery.resources.annotations import TRACK
+from mesh_adapters.adapter import Condition, RouteAdapter, TrafficSplit, Treatment
+from mesh_adapters.gateway.routes import GRPC, HTTP, LINKERD, GatewayRoutes
+from mesh_adapters.istio.routes import IstioRoutes
+from mesh_adapters.istio.subsets import with_subsets
+from mesh_adapters.linkerd.traffic_split import TrafficSplits
 
 Json = dict[str, Any]
 NAMESPACE, APEX, STABLE, CANARY = "shop", "web", "web-stable", "web-canary"
 VERSIONS = {STABLE: "1.0.0", CANARY: "1.1.0"}
 PORT, CONTAINER_PORT = 80, 8080
-HEADER, COOKIE = "x-canary", "track"
-COOKIE_PATTERN = f"^(.*; ?)?{COOKIE}=canary(;.*)?$"
 FAULT_STATUS = 418
-PER_MILLE = 10  # weights are whole thousandths, so that a tenth of a percent is one
+
+NOTHING_BESIDE = Treatment()
+BY_HEADER = (Condition("header", "x-canary", "exact", "always"),)
+BY_COOKIE = (Condition("cookie", "track", "exact", "canary"),)
+BY_QUERY = (Condition("query", "version", "prefix", "1.1"),)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the mesh is told: the canary's share in percent, and what is done beside it."""
+    """What the adapter is asked for: the canary's share in percent, and what is done beside it."""
 
     canary: float
-    by_header: bool = False
-    by_cookie: bool = False
-    mirror: float | None = None
-    fault: float | None = None
-
-    @property
-    def weights(self) -> dict[str, int]:
-        canary = round(self.canary * PER_MILLE)
-        return {STABLE: 1000 - canary, CANARY: canary}
+    treatment: Treatment = NOTHING_BESIDE
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One kind of object and how it says a wish; `can` are the parts of a wish it has words for."""
+    """One kind of object, the spec that a user wrote, and who edits it; `can` are the parts of a treatment that the
+    kind has words for. `subsets`: the split is by subsets of `web`."""
 
     name: str
     kind: Kind
-    spec: Callable[[Wish], Json]
+    adapter: RouteAdapter
+    users: Callable[[], Json]
     can: frozenset[str] = frozenset()
+    subsets: bool = False
+
+    def split(self, wish: Wish) -> TrafficSplit:
+        own = () if self.subsets else None
+        return TrafficSplit(NAMESPACE, APEX, STABLE, CANARY, wish.canary, wish.treatment, own)
+
+    def route(self) -> Json:
+        """As the user wrote it."""
+        version = f"{self.kind.group}/{self.kind.versions[0]}"
+        meta = {"name": APEX, "namespace": NAMESPACE}
+        return {"apiVersion": version, "kind": self.kind.name, "metadata": meta, "spec": self.users()}
+
+    def spec(self, wish: Wish) -> Json:
+        """What the adapter makes of it."""
+        found: Json = self.adapter.plan(self.route(), self.split(wish))["spec"]
+        return found
 
 
-def _by_host(name: str, **more: Any) -> Json:
-    return {"destination": {"host": name}, **more}
+def _virtual_service() -> Json:
+    moved = {"match": [{"uri": {"prefix": "/old"}}], "redirect": {"uri": "/"}}
+    own = {"name": "main", "route": [{"destination": {"host": APEX}}], "retries": {"attempts": 0}}
+    return {"hosts": [APEX], "http": [moved, own]}
 
 
-def _by_subset(name: str, **more: Any) -> Json:
-    return {"destination": {"host": APEX, "subset": name}, **more}
+def _gateway_route() -> Json:
+    """As the Gateway API and Linkerd both have it."""
+    parent = {"group": "", "kind": "Service", "name": APEX, "port": PORT}
+    return {"parentRefs": [parent], "rules": [{"backendRefs": [{"name": APEX, "port": PORT}]}]}
 
 
-def _virtual_service(destination: Callable[..., Json]) -> Callable[[Wish], Json]:
-    def spec(wish: Wish) -> Json:
-        chosen: list[Json] = []
-        if wish.by_header:
-            chosen.append({"headers": {HEADER: {"exact": "always"}}})
-        if wish.by_cookie:
-            chosen.append({"headers": {"cookie": {"regex": COOKIE_PATTERN}}})
-        rest: Json = {"route": [destination(name, weight=weight) for name, weight in wish.weights.items()]}
-        if wish.mirror is not None:
-            rest |= {"mirror": destination(CANARY)["destination"], "mirrorPercentage": {"value": wish.mirror}}
-        if wish.fault is not None:
-            rest["fault"] = {"abort": {"httpStatus": FAULT_STATUS, "percentage": {"value": wish.fault}}}
-        rules = [{"match": chosen, "route": [destination(CANARY)]}] if chosen else []
-        return {"hosts": [APEX], "http": [*rules, rest]}
-
-    return spec
+def _milli_split() -> Json:
+    return {"service": APEX, "backends": [{"service": APEX, "weight": "1000m"}]}
 
 
-def _backend(name: str, **more: Any) -> Json:
-    return {"name": name, "port": PORT, **more}
+def _number_split() -> Json:
+    return {"service": APEX, "backends": [{"service": APEX, "weight": 100}]}
 
 
-def _gateway_route(wish: Wish) -> Json:
-    """As the Gateway API and Linkerd both have it, but for the mirror, which only the former has."""
-    chosen: list[Json] = []
-    if wish.by_header:
-        chosen.append({"headers": [{"name": HEADER, "value": "always"}]})
-    if wish.by_cookie:
-        chosen.append({"headers": [{"name": "cookie", "type": "RegularExpression", "value": COOKIE_PATTERN}]})
-    rest: Json = {"backendRefs": [_backend(name, weight=weight) for name, weight in wish.weights.items()]}
-    if wish.mirror is not None:
-        fraction = {"numerator": round(wish.mirror * PER_MILLE), "denominator": 1000}
-        copied = {"backendRef": _backend(CANARY), "fraction": fraction}
-        rest["filters"] = [{"type": "RequestMirror", "requestMirror": copied}]
-    rules = [{"matches": chosen, "backendRefs": [_backend(CANARY)]}] if chosen else []
-    return {"parentRefs": [{"group": "", "kind": "Service", "name": APEX, "port": PORT}], "rules": [*rules, rest]}
-
-
-def _milli_split(wish: Wish) -> Json:
-    return {"service": APEX, "backends": [{"service": name, "weight": f"{w}m"} for name, w in wish.weights.items()]}
-
-
-def _number_split(wish: Wish) -> Json:
-    return {"service": APEX, "backends": [{"service": name, "weight": w / 10} for name, w in wish.weights.items()]}
-
-
-_CHOOSES = frozenset({"header", "cookie"})
-_ISTIO = _CHOOSES | {"mirror", "fault"}
+_CHOOSES = frozenset({"header", "cookie", "sticky"})
+_ISTIO = _CHOOSES | {"query", "mirror", "fault"}
 
 WAYS = (
-    Way("VirtualService by host", VIRTUAL_SERVICE, _virtual_service(_by_host), _ISTIO),
-    Way("VirtualService by subset", VIRTUAL_SERVICE, _virtual_service(_by_subset), _ISTIO),
-    Way("HTTPRoute", HTTP_ROUTE, _gateway_route, _CHOOSES | {"mirror"}),
-    Way("GRPCRoute", GRPC_ROUTE, _gateway_route, _CHOOSES | {"mirror"}),
-    Way("Linkerd's HTTPRoute", LINKERD_HTTP_ROUTE, _gateway_route, _CHOOSES),
-    Way("TrafficSplit v1alpha1", replace(TRAFFIC_SPLIT, versions=("v1alpha1",)), _milli_split),
-    Way("TrafficSplit v1alpha2", replace(TRAFFIC_SPLIT, versions=("v1alpha2",)), _number_split),
+    Way("VirtualService by host", VIRTUAL_SERVICE, IstioRoutes(), _virtual_service, _ISTIO),
+    Way("VirtualService by subset", VIRTUAL_SERVICE, IstioRoutes(), _virtual_service, _ISTIO, subsets=True),
+    Way("HTTPRoute", HTTP_ROUTE, GatewayRoutes(HTTP), _gateway_route, _CHOOSES | {"query", "mirror"}),
+    Way("GRPCRoute", GRPC_ROUTE, GatewayRoutes(GRPC), _gateway_route, _CHOOSES | {"mirror"}),
+    Way("Linkerd's HTTPRoute", LINKERD_HTTP_ROUTE, GatewayRoutes(LINKERD), _gateway_route, _CHOOSES | {"query"}),
+    Way("TrafficSplit v1alpha1", replace(TRAFFIC_SPLIT, versions=("v1alpha1",)), TrafficSplits(), _milli_split),
+    Way("TrafficSplit v1alpha2", replace(TRAFFIC_SPLIT, versions=("v1alpha2",)), TrafficSplits(), _number_split),
 )
 
 
@@ -138,11 +121,10 @@ def deployments() -> list[Json]:
 
 
 def destination_rule() -> Json:
-    subsets = [
-        {"name": STABLE, "labels": {"version": VERSIONS[STABLE]}},
-        {"name": CANARY, "labels": {TRACK: "canary"}},
-    ]
-    return {"metadata": {"name": APEX, "namespace": NAMESPACE}, "spec": {"host": APEX, "subsets": subsets}}
+    """The user's, with the arms as the adapter adds them."""
+    own = {"metadata": {"name": APEX, "namespace": NAMESPACE}, "spec": {"host": APEX}}
+    split = TrafficSplit(NAMESPACE, APEX, STABLE, CANARY, 0.0, subsets=())
+    return with_subsets(own, split, {"version": VERSIONS[STABLE]}, {TRACK: "canary"})
 
 
 def _deployment(name: str, labels: dict[str, str]) -> Json:

@@ -44,6 +44,8 @@ TAKEN_WITHIN_S = 15.0
 IN_FLIGHT = 16
 Answers = Counter[tuple[int, str]]
 """How many answers had this status and this version, "" where no pod gave them."""
+Told = tuple[int, str, str]
+"""Of one answer: its status, its version and the cookie that it sets."""
 
 
 class NotInTime(Exception):
@@ -58,7 +60,8 @@ class World:
     envoy: Envoy
 
     def say(self, way: Way, wish: Wish) -> None:
-        """Writes the route object and waits until Envoy has its routes. The wish must differ from the last one."""
+        """Writes the user's route object as the adapter plans it, and waits until Envoy has its routes. The wish must
+        differ from the last one."""
         admin = Admin(self.envoy.admin_url)
         before = admin.routes_version()
         obj = {"metadata": {"name": APEX, "namespace": NAMESPACE}, "spec": way.spec(wish)}
@@ -75,10 +78,16 @@ class World:
         self.cluster.delete(way.kind, APEX, NAMESPACE)
         wait(lambda: admin.routes_version() != before, TAKEN_WITHIN_S, f"Envoy to forget the {way.name}")
 
-    def ask(self, count: int, headers: Mapping[str, str] | None = None, host: str = APEX) -> Answers:
+    def ask(self, count: int, headers: Mapping[str, str] | None = None, host: str = APEX, query: str = "") -> Answers:
         """The answers to this many requests for the Service."""
+        return Counter(told[:2] for told in self.told(count, headers, host, query).elements())
+
+    def told(
+        self, count: int, headers: Mapping[str, str] | None = None, host: str = APEX, query: str = ""
+    ) -> Counter[Told]:
+        """All that the answers to this many requests for the Service say."""
         named = {"Host": f"{host}.{NAMESPACE}:{PORT}", **(headers or {})}
-        return asyncio.run(_ask(self.envoy.url, named, count))
+        return asyncio.run(_ask(f"{self.envoy.url}/{query}", named, count))
 
     def reached_canary(self) -> int:
         """How many requests Envoy sent to the canary's pods so far, copies included, once none is on its way."""
@@ -148,9 +157,9 @@ def _has_endpoint(world: World, line: str) -> bool:
     return line in requests.get(f"{world.envoy.admin_url}/clusters", timeout=5).text
 
 
-async def _ask(url: str, headers: Mapping[str, str], count: int) -> Answers:
+async def _ask(url: str, headers: Mapping[str, str], count: int) -> Counter[Told]:
     connector = aiohttp.TCPConnector(limit=IN_FLIGHT)
-    answers: Answers = Counter()
+    answers: Counter[Told] = Counter()
     left = iter(range(count))
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
 
@@ -158,7 +167,8 @@ async def _ask(url: str, headers: Mapping[str, str], count: int) -> Answers:
             for _ in left:
                 async with session.get(url, headers=headers) as response:
                     await response.read()
-                    answers[response.status, response.headers.get("x-lab-version", "")] += 1
+                    version, cookie = (response.headers.get(name, "") for name in ("x-lab-version", "Set-Cookie"))
+                    answers[response.status, version, cookie] += 1
 
         await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
     return answers

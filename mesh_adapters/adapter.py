@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "headgate"
+CLUSTER_DOMAIN = "cluster.local"
+"""What fully qualified hosts of a cluster's Services end in where nobody has said otherwise."""
 
 Route = Mapping[str, Any]
 Saved = Mapping[str, Any]

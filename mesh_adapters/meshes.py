@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mesh_adapters.adapter import RouteAdapter, RouteRef
+from mesh_adapters.adapter import CLUSTER_DOMAIN, RouteAdapter, RouteRef
 from mesh_adapters.gateway.routes import GRPC, HTTP, LINKERD, GatewayRoutes
 from mesh_adapters.gateway.series import ENVOY
 from mesh_adapters.istio.routes import IstioRoutes
@@ -26,22 +26,23 @@ SOURCES: Mapping[str, Series] = {
 @dataclass(frozen=True, slots=True)
 class Mesh:
     """One provider. A route that is missing is made by the first of `makers` whose kind the cluster serves; `told_by`
-    are the groups of API that only this mesh brings to a cluster."""
+    are the groups of API that only this mesh brings to a cluster; fully qualified hosts end in `cluster_domain`."""
 
     name: str
     adapters: tuple[RouteAdapter, ...]
     makers: tuple[RouteAdapter, ...]
     series: Series
     told_by: tuple[str, ...] = ()
+    cluster_domain: str = CLUSTER_DOMAIN
 
 
-def meshes(cluster_domain: str = "cluster.local") -> Mapping[str, Mesh]:
+def meshes(cluster_domain: str = CLUSTER_DOMAIN) -> Mapping[str, Mesh]:
     """Every provider by name, in the order in which `auto` takes one for a Service without a route."""
     istio, http, grpc = IstioRoutes(cluster_domain), GatewayRoutes(HTTP), GatewayRoutes(GRPC)
     linkerd, smi = GatewayRoutes(LINKERD), TrafficSplits()
     smi_group, policy_group = smi.ref.group, linkerd.ref.group
     found = (
-        Mesh("istio", (istio,), (istio,), ISTIO, (istio.ref.group,)),
+        Mesh("istio", (istio,), (istio,), ISTIO, (istio.ref.group,), cluster_domain),
         Mesh("linkerd", (http, grpc, linkerd, smi), (http, linkerd, smi), LINKERD_SERIES, (policy_group, smi_group)),
         Mesh("gateway-api", (http, grpc), (http,), ISTIO, (http.ref.group,)),
     )
@@ -53,7 +54,7 @@ def series_of(metrics: str, mesh: str) -> Series:
     return SOURCES.get(mesh if metrics == "auto" else metrics, ISTIO)
 
 
-def every_adapter(cluster_domain: str = "cluster.local") -> tuple[RouteAdapter, ...]:
+def every_adapter(cluster_domain: str = CLUSTER_DOMAIN) -> tuple[RouteAdapter, ...]:
     """One adapter for each kind of route."""
     by_kind: dict[RouteRef, RouteAdapter] = {}
     for mesh in meshes(cluster_domain).values():

@@ -52,6 +52,9 @@ class Subject(Protocol):
     def matches(self, names: Iterable[Name]) -> tuple[LabelMatch, ...]:
         """Conditions that hold for the series of all of `names`. They may hold for others too: ask `of`."""
 
+    def exactly(self, names: Iterable[Name]) -> tuple[tuple[LabelMatch, ...], ...]:
+        """The same as alternatives, of which one at most holds for a series, and none for others than `names`."""
+
     def of(self, labels: Mapping[str, str]) -> Name | None:
         """Whose series this is; None where the labels are of another form."""
 
@@ -77,6 +80,19 @@ class WorkloadLabels:
         namespaces, workloads = (sorted({name[part] for name in every}) for part in (0, 1))
         return any_of(self.namespace, namespaces), any_of(self.workload, workloads)
 
+    def exactly(self, names: Iterable[Name]) -> tuple[tuple[LabelMatch, ...], ...]:
+        """One alternative for all namespaces that have the same names in them."""
+        within: dict[str, set[str]] = {}
+        for namespace, name in names:
+            within.setdefault(namespace, set()).add(name)
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for namespace in sorted(within):
+            alike.setdefault(tuple(sorted(within[namespace])), []).append(namespace)
+        return tuple(
+            (any_of(self.namespace, namespaces), any_of(self.workload, workloads))
+            for workloads, namespaces in alike.items()
+        )
+
     def of(self, labels: Mapping[str, str]) -> Name | None:
         return labels.get(self.namespace, ""), labels.get(self.workload, "")
 
@@ -100,6 +116,9 @@ class ClusterName:
     def matches(self, names: Iterable[Name]) -> tuple[LabelMatch, ...]:
         every = "|".join(sorted({literally(f"{namespace}_{name}") for namespace, name in names}))
         return (LabelMatch(self.label, "=~", f"(.+/)?({every})_[^_/]+"),)
+
+    def exactly(self, names: Iterable[Name]) -> tuple[tuple[LabelMatch, ...], ...]:
+        return (self.matches(names),)
 
     def of(self, labels: Mapping[str, str]) -> Name | None:
         found = self._form.fullmatch(labels.get(self.label, ""))

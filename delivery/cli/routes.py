@@ -13,8 +13,12 @@ from delivery.cli.errors import fail
 from delivery.cli.output import difference
 from delivery.cli.policy_file import policy_of
 from delivery.errors import HeadgateError
-from delivery.route_files.documents import Documents, named, parse, to_json, to_yaml
-from delivery.route_files.plan import Wish, planned, restored, without_note
+from delivery.route_files.documents import Documents, group_of, named, parse
+from delivery.route_files.note import without_note
+from delivery.route_files.plan import planned, restored
+from delivery.route_files.texts import to_json, to_yaml
+from delivery.route_files.wish import Wish
+from mesh_adapters.adapter import CLUSTER_DOMAIN
 
 app = typer.Typer(no_args_is_help=True, help="See an edit of route objects in a file, and take it back.")
 
@@ -34,7 +38,7 @@ FILE = Annotated[Path, typer.Argument(help="YAML or JSON with the objects; - for
 def plan(
     file: FILE,
     service: Annotated[str, typer.Option(help="the Service whose traffic is split")],
-    weight: Annotated[float, typer.Option(min=0, max=100, help="percent for the canary")],
+    weight: Annotated[float, typer.Option(help="percent for the canary, from 0 to 100")],
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="of the Service, and of objects without one")] = (
         "default"
     ),
@@ -45,6 +49,7 @@ def plan(
     stable_hash: Annotated[
         str, typer.Option(help="pod-template-hash of the stable pods, for a DestinationRule's subset")
     ] = "stable",
+    cluster_domain: Annotated[str, typer.Option(help="what fully qualified hosts end in")] = CLUSTER_DOMAIN,
     output: Annotated[Output, typer.Option("--output", "-o", help="how to write it")] = Output.YAML,
 ) -> None:
     """What would be written for the routes in FILE at this weight. Nothing is applied.
@@ -55,7 +60,8 @@ def plan(
     """
     try:
         objects = _read(file)
-        wish = Wish(service, namespace, weight, deployment or service, policy_of(policy), stable_hash)
+        named_as = service if deployment is None else deployment
+        wish = Wish(service, namespace, weight, named_as, policy_of(policy), stable_hash, cluster_domain)
         done = planned(objects, wish)
         if len(done) > len(objects):
             typer.echo(
@@ -101,9 +107,22 @@ def _write(before: Documents, after: Documents, output: Output) -> None:
 
 def _difference(before: Documents, after: Documents) -> str:
     """A unified diff of each object that changes; one that is made or taken away is on one side only."""
-    old, new = {named(obj): [obj] for obj in before}, {named(obj): [obj] for obj in after}
+    old, new = _by_key(before), _by_key(after)
+    keys = list(dict.fromkeys((*old, *new)))
+    names = [named((new.get(key) or old[key])[0]) for key in keys]
 
-    def text(side: dict[str, Documents], name: str) -> str:
-        return to_yaml(without_note(each) for each in side.get(name, []))
+    def text(side: dict[tuple[str, str], Documents], key: tuple[str, str]) -> str:
+        return to_yaml(without_note(each) for each in side.get(key, []))
 
-    return "".join(difference(text(old, name), text(new, name), name) for name in dict.fromkeys((*old, *new)))
+    return "".join(
+        difference(text(old, key), text(new, key), name if names.count(name) == 1 else f"{name} of {key[0]}")
+        for key, name in zip(keys, names, strict=True)
+    )
+
+
+def _by_key(objects: Documents) -> dict[tuple[str, str], Documents]:
+    """By group and name: kinds of two groups may have one name."""
+    found: dict[tuple[str, str], Documents] = {}
+    for obj in objects:
+        found.setdefault((group_of(obj), named(obj)), []).append(obj)
+    return found

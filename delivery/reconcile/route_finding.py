@@ -20,6 +20,7 @@ from mesh_adapters.istio.subsets import rule_of
 from mesh_adapters.meshes import Mesh
 
 Answer = TypeVar("Answer")
+ISTIO = "istio"
 Labels = Mapping[str, str]
 
 
@@ -134,7 +135,8 @@ class RouteFinder:
             elif policy.mesh.istio.split_by != "services":
                 rules = _beside(reader, adapter, split)
                 split = _suited_by(adapter, mine, split, rules, pod_labels)
-                rule = None if split.subsets is None else dict(rule_of(split, rules) or {})
+                domain = self._meshes[ISTIO].cluster_domain
+                rule = None if split.subsets is None else dict(rule_of(split, rules, domain) or {})
         if policy.mesh.istio.split_by == "subsets" and rule is None:
             raise InvalidSpec(
                 f"Service {split.namespace}/{split.apex}: the policy's mesh.istio.splitBy is subsets, and no "

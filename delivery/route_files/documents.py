@@ -1,53 +1,41 @@
-"""The Kubernetes objects of a file, read and written; a Reader over them, so that they can be searched as a cluster."""
+"""The Kubernetes objects of a file; a Reader over them, so that they can be searched as a cluster."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
-
-import yaml
 
 from delivery.cluster.client import Object
 from delivery.cluster.kinds import Kind
 from delivery.cluster.reader import NO_LABELS, Labels
 from delivery.errors import InvalidSpec
+from delivery.route_files.shapes import require_shape
+from delivery.route_files.texts import values
 
 Documents = list[Object]
 
 
 def parse(text: str, source: str) -> Documents:
-    """The objects of YAML or JSON text; a List's are taken one by one, and empty documents are left out. Raises
+    """The objects of YAML or JSON text; a list's are taken one by one, and empty documents are left out. Raises
     InvalidSpec with the place."""
-    try:
-        found = [document for document in yaml.safe_load_all(text) if document is not None]
-    except yaml.YAMLError as problem:
-        raise InvalidSpec(f"{source}: neither YAML nor JSON: {' '.join(str(problem).split())}") from problem
     objects: Documents = []
-    for number, document in enumerate(found, start=1):
-        listed = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else None
-        for obj in [document] if listed is None else listed:
-            objects.append(_object(obj, f"{source}: document {number}"))
+    for number, document in enumerate(values(text, source), start=1):
+        where = f"{source}: document {number}"
+        for obj in _listed(document, where):
+            objects.append(_object(obj, where))
     return objects
 
 
-def to_yaml(objects: Iterable[Object]) -> str:
-    """One document each, fields in the order they have."""
-    return yaml.safe_dump_all(
-        list(objects), sort_keys=False, default_flow_style=False, width=120, allow_unicode=True, explicit_start=False
-    )
-
-
-def to_json(objects: Sequence[Object]) -> str:
-    """A List, as kubectl takes it."""
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}, indent=2, ensure_ascii=False) + "\n"
+def group_of(obj: Object) -> str:
+    """The group of its API, empty for the core's."""
+    return str(obj["apiVersion"]).rpartition("/")[0]
 
 
 def is_of(obj: Object, kind: Kind) -> bool:
     """Whether an object is of this kind, in a version we speak."""
-    group, _, version = str(obj["apiVersion"]).rpartition("/")
-    return (group, obj["kind"]) == (kind.group, kind.name) and version in kind.versions
+    version = str(obj["apiVersion"]).rpartition("/")[2]
+    return (group_of(obj), obj["kind"]) == (kind.group, kind.name) and version in kind.versions
 
 
 def named(obj: Object) -> str:
@@ -80,12 +68,28 @@ class DocumentReader:
 def placed(obj: Object, namespace: str) -> Object:
     """A copy that says in which namespace it is."""
     copy = deepcopy(obj)
-    copy["metadata"].setdefault("namespace", namespace)
+    copy["metadata"]["namespace"] = copy["metadata"].get("namespace") or namespace
     return copy
 
 
 def _has(obj: Object, labels: Mapping[str, str]) -> bool:
     return labels.items() <= (obj["metadata"].get("labels") or {}).items()
+
+
+def _listed(document: Any, where: str) -> list[Any]:
+    """What a List or, say, a VirtualServiceList holds, whose items need not repeat version and kind; else the document
+    itself."""
+    if not isinstance(document, dict) or not str(document.get("kind")).endswith("List"):
+        return [document]
+    if "items" not in document and "spec" in document:  # a kind of somebody's by such a name
+        return [document]
+    items = document.get("items")
+    if not isinstance(items, list):
+        raise InvalidSpec(f"{where}: items of {document['kind']} is {type(items).__name__}; give a list of objects")
+    if document["kind"] == "List":
+        return items
+    said = {"apiVersion": document.get("apiVersion"), "kind": document["kind"].removesuffix("List")}
+    return [{**said, **item} if isinstance(item, dict) else item for item in items]
 
 
 def _object(value: Any, where: str) -> Object:
@@ -95,6 +99,7 @@ def _object(value: Any, where: str) -> Object:
         if not isinstance(value.get(field), str):
             raise InvalidSpec(f"{where}: {field} is missing or not text; write it as in `kubectl get -o yaml`")
     meta = value.get("metadata")
-    if not isinstance(meta, dict) or not isinstance(meta.get("name"), str):
+    if not isinstance(meta, dict) or not meta.get("name") or not isinstance(meta["name"], str):
         raise InvalidSpec(f"{where}: {value['kind']} has no metadata.name; give it one")
+    require_shape(value, where)
     return value

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mesh_adapters.adapter import TrafficSplit
 from mesh_adapters.gateway.cookies import without_cookie
 from mesh_adapters.splitting.slots import Arm, Destination, Entry
-from mesh_adapters.splitting.weights import Limit
+from mesh_adapters.splitting.weights import Limit, below_zero
 
 LIMIT = Limit(each=1_000_000)
 CORE = ("", "core", None)
@@ -27,6 +27,9 @@ class GatewayEntries:
             return None
         return {split.apex: Arm.APEX, split.stable: Arm.STABLE, split.canary: Arm.CANARY}.get(entry.get("name") or "")
 
+    def reaches(self, entry: Entry) -> bool:
+        return self.arm(entry) is not None
+
     def refused(self, entry: Entry) -> str | None:
         """Nothing is: whatever goes to the apex can go to another Service."""
         del entry
@@ -35,6 +38,15 @@ class GatewayEntries:
     def weight(self, entry: Entry) -> int:
         weight = entry.get("weight")
         return 1 if weight is None else int(weight)
+
+    def malformed(self, entry: Entry) -> str | None:
+        return below_zero(entry)
+
+    def target(self, entry: Entry) -> str:
+        """Namespace and name, for a Service."""
+        if entry.get("kind") not in ("Service", None) or entry.get("group") not in CORE:
+            return ""
+        return f"{entry.get('namespace') or self.route_namespace}.{entry.get('name')}"
 
     def content(self, entry: Entry, arm: Arm | None) -> Destination:
         content = {key: value for key, value in entry.items() if key != "weight"}

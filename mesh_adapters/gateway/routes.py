@@ -1,7 +1,7 @@
 """HTTPRoute and GRPCRoute of the Gateway API, and Linkerd's HTTPRoute, which is written alike: backendRefs to the apex
 become weighted pairs of the stable and the canary Service. Their parents may be Services or Gateways."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,10 @@ from mesh_adapters.gateway import status
 from mesh_adapters.gateway.entries import CORE, GatewayEntries
 from mesh_adapters.gateway.grants import REF as REFERENCE_GRANT
 from mesh_adapters.gateway.grants import require_granted
-from mesh_adapters.gateway.treatment import Limits, treated, untreated
-from mesh_adapters.splitting.routes import Object, SplitRoutes
+from mesh_adapters.gateway.precedence import narrows
+from mesh_adapters.gateway.treatment import Limits, others_copies, own_copies, own_mirrors, treated, untreated
+from mesh_adapters.splitting.kind import Object
+from mesh_adapters.splitting.routes import SplitRoutes
 from mesh_adapters.splitting.rules import Address, Rule, namespace_of
 from mesh_adapters.splitting.slots import Destination, Entries
 
@@ -43,6 +45,8 @@ LINKERD = Flavour(
 
 class GatewayRoutes(SplitRoutes):
     """The RouteAdapter for one flavour."""
+
+    copied = "rules"
 
     def __init__(self, flavour: Flavour = HTTP) -> None:
         self._flavour = flavour
@@ -77,11 +81,29 @@ class GatewayRoutes(SplitRoutes):
             rules[index] = {**rules[index], "backendRefs": destinations}
         return {**route, "spec": {**route["spec"], "rules": rules}}
 
-    def untreated(self, route: Route, split: TrafficSplit, names: Entries) -> Route:
-        return untreated(route, split, names)
+    def own_copies(self, route: Route, split: TrafficSplit, names: Entries) -> set[int]:
+        return own_copies(route, split, names)
 
-    def treated(self, route: Route, split: TrafficSplit, scope: Sequence[Rule], names: Entries) -> Object:
-        return treated(route, split, scope, names, self._flavour.limits, self.identity(route))
+    def others_copies(self, route: Route, split: TrafficSplit, names: Entries) -> set[int]:
+        return set(others_copies(route, split, names))
+
+    def own_mirrors(self, route: Route, names: Entries) -> list[str]:
+        return own_mirrors(route, names)
+
+    def narrows(self, copy: Rule, rule: Rule) -> bool:
+        return narrows(copy, rule)
+
+    def untreated(self, route: Route, copies: Collection[int], names: Entries) -> Route:
+        return untreated(route, copies, names)
+
+    def treated(
+        self, route: Route, split: TrafficSplit, scope: Sequence[Rule], names: Entries, before: Route
+    ) -> Object:
+        """Copies without names are written so again: the server drops names where its CRD is older than they are."""
+        present = own_copies(before, split, names)
+        unnamed = any(not before["spec"]["rules"][at].get("name") for at in present)
+        named = self._flavour.limits.names and not unnamed
+        return treated(route, split, scope, names, self._flavour.limits, self.identity(route), named)
 
     def suited(
         self,

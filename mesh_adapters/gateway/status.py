@@ -1,6 +1,6 @@
 """What the mesh says of a route of the Gateway API in its status."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mesh_adapters.adapter import Route
@@ -12,19 +12,25 @@ _PARENT = ("group", "kind", "namespace", "name", "port", "sectionName")
 
 def not_followed(route: Route) -> str | None:
     """Why the mesh does not follow the route as it is now: the sentence of a condition that does not hold, or that
-    nobody has looked at this generation of it yet. None where it is accepted and its references are resolved."""
+    nobody has looked at this generation of it yet. None where every parent accepts it and its references are resolved.
+
+    A condition that tells no generation (Linkerd's do not) is taken for one of the present one.
+    """
     generation = int((route.get("metadata") or {}).get("generation") or 0)
-    told = list(_parents(route))
-    if not told:
-        return "no controller has taken it up: status.parents has nothing on its parentRefs"
-    for conditions in told:
-        for name in CONDITIONS:
-            condition = conditions.get(name)
-            if condition is None and name == "ResolvedRefs":
-                continue  # some implementations leave out what is well
-            problem = _problem(name, condition, generation)
-            if problem:
-                return problem
+    namespace = namespace_of(route)
+    parents = (route.get("spec") or {}).get("parentRefs") or ()
+    if not parents:
+        return "no controller has taken it up: spec.parentRefs names none"
+    told = _told(route, namespace)
+    for parent in parents:
+        entries = told.get(_key(parent, namespace))
+        if not entries:
+            return f"no controller has taken it up: status.parents has nothing on {_called(parent)} of its parentRefs"
+        for conditions in entries:
+            for name in CONDITIONS:
+                problem = _problem(name, conditions.get(name), generation)
+                if problem:
+                    return problem
     return None
 
 
@@ -38,13 +44,17 @@ def _problem(name: str, condition: Mapping[str, Any] | None, generation: int) ->
     return f"{name} is {condition.get('status')} ({condition.get('reason', '')}): {condition.get('message', '')}"
 
 
-def _parents(route: Route) -> Iterator[dict[str, Mapping[str, Any]]]:
-    """The conditions by type for each parent that the route still names."""
-    namespace = namespace_of(route)
-    named = [_key(parent, namespace) for parent in (route.get("spec") or {}).get("parentRefs") or ()]
+def _told(route: Route, namespace: str) -> dict[tuple[Any, ...], list[dict[str, Mapping[str, Any]]]]:
+    """The conditions by type that each parent's controllers have written."""
+    found: dict[tuple[Any, ...], list[dict[str, Mapping[str, Any]]]] = {}
     for entry in (route.get("status") or {}).get("parents") or ():
-        if _key(entry.get("parentRef") or {}, namespace) in named:
-            yield {condition["type"]: condition for condition in entry.get("conditions") or ()}
+        conditions = {condition["type"]: condition for condition in entry.get("conditions") or ()}
+        found.setdefault(_key(entry.get("parentRef") or {}, namespace), []).append(conditions)
+    return found
+
+
+def _called(parent: Mapping[str, Any]) -> str:
+    return f"{parent.get('kind') or 'Gateway'} {parent.get('name')}"
 
 
 def _key(parent: Mapping[str, Any], namespace: str) -> tuple[Any, ...]:

@@ -4,17 +4,28 @@ There the most specific rule wins, and among equals the first. Each split rule g
 end of the list: more specific than its original, and behind all of the user's own that are as specific as it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mesh_adapters.adapter import Condition, Route, TrafficSplit, UnsupportedRoute
 from mesh_adapters.gateway.cookies import with_cookie
+from mesh_adapters.gateway.precedence import require_precedence
 from mesh_adapters.splitting.conditions import cookie_pattern, pattern
+from mesh_adapters.splitting.copies import (
+    PREFIX,
+    canary_alone,
+    canary_key,
+    copy_name,
+    copy_names,
+    inserted,
+    is_own_name,
+    require_alone,
+    stems,
+)
 from mesh_adapters.splitting.rules import Rule
 from mesh_adapters.splitting.slots import Arm, Entries, folded, given_to_canary
 
-PREFIX = "headgate-canary"
 MIRROR = "RequestMirror"
 MAX_MATCHES = 128
 _EVERYTHING: Mapping[str, Any] = {"path": {"type": "PathPrefix", "value": "/"}}
@@ -32,23 +43,55 @@ class Limits:
     names: bool = True
 
 
-def untreated(route: Route, split: TrafficSplit, names: Entries) -> Route:
-    """The route without the copies and the mirrors; itself where there are none."""
-    rules = (route.get("spec") or {}).get("rules") or ()
-    if not any(_is_copy(rule, split, names) or _has_mirror(rule, names) for rule in rules):
+def own_copies(route: Route, split: TrafficSplit, names: Entries) -> set[int]:
+    """The positions of this release's copies: by name, or where one has none by the policy's own conditions."""
+    alternatives = split.treatment.alternatives(split.canary)
+    named = {at for at, name in copy_names(_rules(route)) if is_own_name(name, split)}
+    rules = enumerate(_rules(route)) if alternatives else ()
+    return named | {at for at, rule in rules if not rule.get("name") and _is_unnamed_copy(rule, alternatives, names)}
+
+
+def others_copies(route: Route, split: TrafficSplit, names: Entries) -> dict[int, str]:
+    """The positions of other releases' copies and what those would call them. One without a name is for a canary
+    alone, the stable of which is in another rule."""
+    copies = {at: name for at, name in copy_names(_rules(route)) if not is_own_name(name, split)}
+    told = [(at, rule, stems(rule.get("backendRefs") or (), names)) for at, rule in enumerate(_rules(route))]
+    paired = {stem for _, _, found in told for stem, arms in found.items() if len(arms) > 1}
+    for at, rule, found in told if paired else ():
+        stem = next((each for each, arms in found.items() if each in paired and arms == {"canary"}), None)
+        if stem is not None and not rule.get("name"):
+            copies[at] = f"{PREFIX}{stem}-canary"
+    return copies
+
+
+def own_mirrors(route: Route, names: Entries) -> list[str]:
+    """The fields that send the canary copies of requests."""
+    return [
+        f"spec.rules[{at}].filters[{number}]"
+        for at, rule in enumerate(_rules(route))
+        for number, each in enumerate(rule.get("filters") or ())
+        if _is_mirror(each, names)
+    ]
+
+
+def untreated(route: Route, copies: Collection[int], names: Entries) -> Route:
+    """The route without these copies and without the mirrors; itself where there are none."""
+    rules = _rules(route)
+    if not copies and not any(_has_mirror(rule, names) for rule in rules):
         return route
     kept = [
         _without_mirror(rule, names) if _has_mirror(rule, names) else rule
-        for rule in rules
-        if not _is_copy(rule, split, names)
+        for at, rule in enumerate(rules)
+        if at not in copies
     ]
     return {**route, "spec": {**route["spec"], "rules": kept}}
 
 
 def treated(
-    route: Route, split: TrafficSplit, scope: Sequence[Rule], names: Entries, limits: Limits, where: str
+    route: Route, split: TrafficSplit, scope: Sequence[Rule], names: Entries, limits: Limits, where: str, named: bool
 ) -> dict[str, Any]:
-    """The split route with the split's treatment. Raises UnsupportedRoute with the field in the way."""
+    """The split route with the split's treatment, its copies `named` or not. Raises UnsupportedRoute with the field in
+    the way."""
     if split.treatment.fault is not None:
         raise UnsupportedRoute(f"{where}: this kind of route cannot inject a fault: take `fault` out of the policy")
     by_index = {rule.position: rule for rule in scope}
@@ -60,11 +103,26 @@ def treated(
     ]
     alternatives = split.treatment.alternatives(split.canary)
     copies = [
-        _copy(rule, alternatives, names, limits, number, where) for number, rule in enumerate(scope) if alternatives
+        _copy(rule, alternatives, names, limits, copy_name(split, str(number)) if named else "", where)
+        for number, rule in enumerate(scope)
+        if alternatives
     ]
-    _require_precedence(route, scope, alternatives, where)
+    require_precedence(route, scope, alternatives, where)
     _require_within([*rules, *copies], limits, where)
-    return {**route, "spec": {**route["spec"], "rules": [*rules, *copies]}}
+    return {
+        **route,
+        "spec": {**route["spec"], "rules": _appended(rules, copies, others_copies(route, split, names), split)},
+    }
+
+
+def _appended(
+    rules: Sequence[Mapping[str, Any]],
+    copies: Sequence[Mapping[str, Any]],
+    others: Mapping[int, str],
+    split: TrafficSplit,
+) -> list[Mapping[str, Any]]:
+    places = inserted(list(range(len(rules))), [-1] * bool(copies), copy_name(split), others.get)
+    return [rule for at in places for rule in (copies if at < 0 else [rules[at]])]
 
 
 def _copy(
@@ -72,16 +130,17 @@ def _copy(
     alternatives: Sequence[Sequence[Condition]],
     names: Entries,
     limits: Limits,
-    number: int,
+    name: str,
     where: str,
 ) -> dict[str, Any]:
+    require_alone(rule, names, where)
     blocks = [
         _narrowed(block, conditions, limits, f"{where}: {rule.path}.matches[{at}]")
         for conditions in alternatives
         for at, block in enumerate(rule.matches or (_EVERYTHING if limits.query else {},))
     ]
     others = {key: value for key, value in rule.body.items() if key not in _OWN}
-    named = {"name": f"{PREFIX}-{number}"} if limits.names else {}
+    named = {"name": name} if name else {}
     return {**named, "matches": blocks, **others, "backendRefs": given_to_canary(folded(rule.entries, names), names)}
 
 
@@ -149,21 +208,21 @@ def _mirrored(
         else {"fraction": {"numerator": parts, "denominator": 1_000_000}}
     )
     ours = {"type": MIRROR, "requestMirror": {"backendRef": target, **share}}
-    return {**body, "filters": [*(body.get("filters") or ()), ours]}
+    others = body.get("filters") or ()
+    key = names.target(target)
+    return {**body, "filters": inserted(others, [ours], key, lambda each: canary_key(names.target(_mirror_of(each))))}
 
 
-def _is_copy(rule: Mapping[str, Any], split: TrafficSplit, names: Entries) -> bool:
-    """By its name, or where a kind of rule has none: all of it goes to the canary that would be the apex's, and every
-    match has conditions of the policy's."""
-    if str(rule.get("name") or "").startswith(f"{PREFIX}-"):
-        return True
-    arms = {names.arm(entry) for entry in rule.get("backendRefs") or ()}
-    if Arm.CANARY not in arms or Arm.STABLE in arms or Arm.APEX in arms:
-        return False
-    alternatives = split.treatment.alternatives(split.canary)
+def _rules(route: Route) -> Sequence[Mapping[str, Any]]:
+    return (route.get("spec") or {}).get("rules") or ()
+
+
+def _is_unnamed_copy(rule: Mapping[str, Any], alternatives: Sequence[Sequence[Condition]], names: Entries) -> bool:
     blocks = rule.get("matches") or ()
-    return bool(alternatives and blocks) and all(
-        any(_holds(block, conditions) for conditions in alternatives) for block in blocks
+    return (
+        bool(blocks)
+        and canary_alone(rule.get("backendRefs") or (), names)
+        and all(any(_holds(block, conditions) for conditions in alternatives) for block in blocks)
     )
 
 
@@ -177,10 +236,12 @@ def _has_mirror(rule: Mapping[str, Any], names: Entries) -> bool:
 
 
 def _is_mirror(each: Mapping[str, Any], names: Entries) -> bool:
-    return (
-        each.get("type") == MIRROR
-        and names.arm((each.get("requestMirror") or {}).get("backendRef") or {}) is Arm.CANARY
-    )
+    return names.arm(_mirror_of(each)) is Arm.CANARY
+
+
+def _mirror_of(each: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a filter mirrors requests to."""
+    return ((each.get("requestMirror") or {}).get("backendRef") or {}) if each.get("type") == MIRROR else {}
 
 
 def _without_mirror(rule: Mapping[str, Any], names: Entries) -> dict[str, Any]:
@@ -188,41 +249,6 @@ def _without_mirror(rule: Mapping[str, Any], names: Entries) -> dict[str, Any]:
     if kept:
         return {**rule, "filters": kept}
     return {key: value for key, value in rule.items() if key != "filters"}
-
-
-def _require_precedence(
-    route: Route, scope: Sequence[Rule], alternatives: Sequence[Sequence[Condition]], where: str
-) -> None:
-    """Raises UnsupportedRoute where a copy would win over a rule of the user's that its original loses to."""
-    ours = {rule.position for rule in scope}
-    others = [(i, body) for i, body in enumerate(route["spec"]["rules"]) if i not in ours]
-    for rule in scope:
-        for block in rule.matches or (_EVERYTHING,):
-            own = _specificity(block)
-            for conditions in alternatives:
-                query = sum(condition.on == "query" for condition in conditions)
-                more = (own[0] + len(conditions) - query, own[1] + query)
-                for index, other in _alike(others, block):
-                    if own < other < more:
-                        raise UnsupportedRoute(
-                            f"{where}: a request that spec.rules[{index}] takes now would go to the canary, for the "
-                            f"policy's match makes {rule.path} more specific: use fewer conditions in one match, or "
-                            f"add conditions to spec.rules[{index}]"
-                        )
-
-
-def _alike(
-    others: Sequence[tuple[int, Mapping[str, Any]]], block: Mapping[str, Any]
-) -> Iterator[tuple[int, tuple[int, int]]]:
-    """The specificity of every other rule's matches with the same path and method."""
-    for index, body in others:
-        for each in body.get("matches") or (_EVERYTHING,):
-            if all(each.get(part) in (block.get(part), None) for part in ("path", "method")):
-                yield index, _specificity(each)
-
-
-def _specificity(block: Mapping[str, Any]) -> tuple[int, int]:
-    return len(block.get("headers") or ()), len(block.get("queryParams") or ())
 
 
 def _require_within(rules: Sequence[Mapping[str, Any]], limits: Limits, where: str) -> None:

@@ -6,8 +6,9 @@ from mesh_adapters.adapter import TrafficSplit
 from mesh_adapters.istio.cookies import without_cookie
 from mesh_adapters.istio.hosts import ServiceHosts, renamed
 from mesh_adapters.splitting.slots import Arm, Destination, Entry
-from mesh_adapters.splitting.weights import Limit
+from mesh_adapters.splitting.weights import Limit, below_zero
 
+_STABLE, _CANARY = Arm.STABLE, Arm.CANARY  # which are looked up for every rule, and slowly on an Enum
 LIMIT = Limit(total=2**31 - 1)
 """Istio adds the weights of a rule up in an int32."""
 
@@ -22,6 +23,7 @@ class IstioEntries:
     # A route names few hosts, many times.
     _services: dict[str, str | None] = field(default_factory=dict)
     _arms: dict[tuple[str, str | None], Arm | None] = field(default_factory=dict)
+    _reached: dict[tuple[str, str | None], bool] = field(default_factory=dict)
     _hosts: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def service(self, host: str) -> str | None:
@@ -37,6 +39,15 @@ class IstioEntries:
             self._arms[named] = self._arm_of(*named)
         return self._arms[named]
 
+    def reaches(self, entry: Entry) -> bool:
+        target, split = entry.get("destination") or {}, self.split
+        named = target.get("host") or "", target.get("subset")
+        if not named[0].startswith((split.apex, split.stable, split.canary)):
+            return False  # nearly all hosts of a large route, each of them another one
+        if named not in self._reached:
+            self._reached[named] = self.arm(entry) is not None or self.refused(entry) is not None
+        return self._reached[named]
+
     def refused(self, entry: Entry) -> str | None:
         target = entry.get("destination") or {}
         subset = target.get("subset")
@@ -50,11 +61,18 @@ class IstioEntries:
     def weight(self, entry: Entry) -> int:
         return entry.get("weight") or 0
 
+    def malformed(self, entry: Entry) -> str | None:
+        return below_zero(entry)
+
+    def target(self, entry: Entry) -> str:
+        """The host, and behind it the subset."""
+        target = entry.get("destination") or {}
+        return " ".join(filter(None, (target.get("host"), target.get("subset"))))
+
     def content(self, entry: Entry, arm: Arm | None) -> Destination:
-        content = {key: value for key, value in entry.items() if key != "weight"}
-        if arm is None:
-            return content
-        if arm is Arm.APEX:
+        content = dict(entry)
+        content.pop("weight", None)
+        if arm is None or arm is Arm.APEX:
             return content
         content["destination"] = self._target(content["destination"], Arm.APEX)
         return without_cookie(content, self.split.canary) if arm is Arm.CANARY else content
@@ -84,7 +102,7 @@ class IstioEntries:
         """The destination with another arm in place of the one it names."""
         split = self.split
         if split.subsets is None:
-            service = split.apex if arm is Arm.APEX else split.stable if arm is Arm.STABLE else split.canary
+            service = split.canary if arm is _CANARY else split.stable if arm is _STABLE else split.apex
             key = target["host"], service
             if key not in self._hosts:
                 self._hosts[key] = renamed(*key)

@@ -7,6 +7,8 @@ write them and what they mean is clear.
 
 from dataclasses import dataclass
 
+from mesh_adapters.adapter import CLUSTER_DOMAIN
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceHosts:
@@ -14,7 +16,7 @@ class ServiceHosts:
 
     route_namespace: str
     namespace: str
-    cluster_domain: str = "cluster.local"
+    cluster_domain: str = CLUSTER_DOMAIN
 
     def service(self, host: str) -> str | None:
         """The name of the Service of `namespace` that `host` means; None for anything else."""

@@ -1,16 +1,17 @@
 """Istio: a VirtualService's destinations to the apex Service become weighted pairs of the stable and the canary Service
 (or of two subsets of the apex), and nothing else in the object is touched."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from mesh_adapters.adapter import Route, RouteRef, RouteTaken, TrafficSplit
+from mesh_adapters.adapter import CLUSTER_DOMAIN, Route, RouteRef, RouteTaken, TrafficSplit
 from mesh_adapters.istio.entries import IstioEntries
 from mesh_adapters.istio.hosts import ServiceHosts
 from mesh_adapters.istio.subsets import REF as DESTINATION_RULE
 from mesh_adapters.istio.subsets import suited_to_subsets
-from mesh_adapters.istio.treatment import treated, untreated
-from mesh_adapters.splitting.routes import Object, SplitRoutes
+from mesh_adapters.istio.treatment import narrows, others_copies, own_copies, own_mirrors, treated, untreated
+from mesh_adapters.splitting.kind import Object
+from mesh_adapters.splitting.routes import SplitRoutes
 from mesh_adapters.splitting.rules import Address, Rule, in_scope, namespace_of
 from mesh_adapters.splitting.slots import Destination, Entries
 
@@ -20,7 +21,9 @@ KINDS = ("http", "tls", "tcp")
 class IstioRoutes(SplitRoutes):
     """The RouteAdapter for VirtualServices. `cluster_domain` is what fully qualified hosts end in."""
 
-    def __init__(self, cluster_domain: str = "cluster.local") -> None:
+    copied = "http"
+
+    def __init__(self, cluster_domain: str = CLUSTER_DOMAIN) -> None:
         self._domain = cluster_domain
 
     @property
@@ -52,11 +55,27 @@ class IstioRoutes(SplitRoutes):
             spec[kind][index] = {**spec[kind][index], "route": destinations}
         return {**route, "spec": spec}
 
-    def untreated(self, route: Route, split: TrafficSplit, names: Entries) -> Route:
-        del split
-        return untreated(route, names)
+    def own_copies(self, route: Route, split: TrafficSplit, names: Entries) -> set[int]:
+        del names
+        return own_copies(route, split)
 
-    def treated(self, route: Route, split: TrafficSplit, scope: Sequence[Rule], names: Entries) -> Object:
+    def others_copies(self, route: Route, split: TrafficSplit, names: Entries) -> set[int]:
+        del names
+        return others_copies(route, split)
+
+    def own_mirrors(self, route: Route, names: Entries) -> list[str]:
+        return own_mirrors(route, names)
+
+    def narrows(self, copy: Rule, rule: Rule) -> bool:
+        return narrows(copy, rule)
+
+    def untreated(self, route: Route, copies: Collection[int], names: Entries) -> Route:
+        return untreated(route, copies, names)
+
+    def treated(
+        self, route: Route, split: TrafficSplit, scope: Sequence[Rule], names: Entries, before: Route
+    ) -> Object:
+        del before
         return treated(route, split, scope, names, self.identity(route))
 
     def suited(

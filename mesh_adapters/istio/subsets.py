@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mesh_adapters.adapter import AmbiguousRoute, Route, RouteRef, RouteTaken, TrafficSplit, UnsupportedRoute
+from mesh_adapters.adapter import (
+    CLUSTER_DOMAIN,
+    AmbiguousRoute,
+    Route,
+    RouteRef,
+    RouteTaken,
+    TrafficSplit,
+    UnsupportedRoute,
+)
 from mesh_adapters.istio.hosts import ServiceHosts
 from mesh_adapters.splitting.rules import identity, namespace_of
 
@@ -20,7 +28,7 @@ def suited_to_subsets(
     beside: Sequence[Route],
     named: Sequence[str],
     pod_labels: Labels | None,
-    cluster_domain: str = "cluster.local",
+    cluster_domain: str = CLUSTER_DOMAIN,
 ) -> TrafficSplit:
     """The split by subsets where the apex has a DestinationRule, else as it was.
 
@@ -48,7 +56,7 @@ def suited_to_subsets(
     return replace(split, subsets=own)
 
 
-def rule_of(split: TrafficSplit, rules: Sequence[Route], cluster_domain: str = "cluster.local") -> Route | None:
+def rule_of(split: TrafficSplit, rules: Sequence[Route], cluster_domain: str = CLUSTER_DOMAIN) -> Route | None:
     """The DestinationRule of the apex's host in its namespace, None where there is none. Raises AmbiguousRoute."""
     found = [
         rule

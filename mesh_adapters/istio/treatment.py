@@ -5,26 +5,56 @@ and so does what its own conditions leave to others. The copies are known by the
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from mesh_adapters.adapter import Condition, Fault, Route, TrafficSplit, UnsupportedRoute
 from mesh_adapters.istio.cookies import with_cookie
 from mesh_adapters.splitting.conditions import cookie_pattern
+from mesh_adapters.splitting.copies import canary_key, copy_name, copy_names, inserted, is_own_name, require_alone
 from mesh_adapters.splitting.rules import Rule
 from mesh_adapters.splitting.slots import Arm, Entries, folded, given_to_canary
 
-PREFIX = "headgate-canary"
 _OWN = ("name", "match", "route")
 
 
-def untreated(route: Route, names: Entries) -> Route:
-    """The VirtualService without the copies and the mirrors; itself where there are none."""
-    http = (route.get("spec") or {}).get("http") or ()
-    if not any("mirrors" in rule or (rule.get("name") or "").startswith(PREFIX) for rule in http):
+def own_copies(route: Route, split: TrafficSplit) -> set[int]:
+    """The positions in spec.http of this release's copies."""
+    return {at for at, name in copy_names(_http(route)) if is_own_name(name, split)}
+
+
+def others_copies(route: Route, split: TrafficSplit) -> set[int]:
+    """The positions in spec.http of other releases' copies."""
+    return {at for at, name in copy_names(_http(route)) if not is_own_name(name, split)}
+
+
+def own_mirrors(route: Route, names: Entries) -> list[str]:
+    """The fields that send the canary copies of requests."""
+    return [
+        f"spec.http[{at}].mirrors[{number}]"
+        for at, rule in enumerate(_http(route))
+        for number, mirror in enumerate(rule.get("mirrors") or ())
+        if names.arm(mirror) is Arm.CANARY
+    ]
+
+
+def untreated(route: Route, copies: Collection[int], names: Entries) -> Route:
+    """The VirtualService without these copies and without the mirrors; itself where there are none."""
+    http = _http(route)
+    if not copies and not any(_has_mirror(rule, names) for rule in http if "mirrors" in rule):
         return route
-    kept = [_without_mirror(rule, names) if _has_mirror(rule, names) else rule for rule in http if not _is_copy(rule)]
+    kept = [
+        _without_mirror(rule, names) if _has_mirror(rule, names) else rule
+        for at, rule in enumerate(http)
+        if at not in copies
+    ]
     return {**route, "spec": {**route["spec"], "http": kept}}
+
+
+def narrows(copy: Rule, rule: Rule) -> bool:
+    """Whether some requests that the copy matches are the rule's: alike but for headers and parameters."""
+    own = _places(rule)
+    return any(place in own for place in _places(copy))
 
 
 def treated(route: Route, split: TrafficSplit, scope: Sequence[Rule], names: Entries, where: str) -> dict[str, Any]:
@@ -50,6 +80,7 @@ def _copies(rule: Rule, split: TrafficSplit, names: Entries, where: str) -> list
     alternatives = split.treatment.alternatives(split.canary)
     if not alternatives:
         return []
+    require_alone(rule, names, where)
     blocks = [
         _narrowed(block, conditions, f"{where}: {rule.path}.match[{at}]")
         for conditions in alternatives
@@ -57,7 +88,7 @@ def _copies(rule: Rule, split: TrafficSplit, names: Entries, where: str) -> list
     ]
     others = {key: value for key, value in rule.body.items() if key not in _OWN}
     copy = {
-        "name": f"{PREFIX}-{rule.name}" if rule.name else PREFIX,
+        "name": copy_name(split, rule.name),
         "match": blocks,
         "route": given_to_canary(folded(rule.entries, names), names),
         **others,
@@ -133,12 +164,18 @@ def _mirrored(
         )
     canary = next(entry["destination"] for entry in rule.entries if names.arm(entry) is Arm.CANARY)
     ours = {"destination": canary, "percentage": {"value": split.treatment.mirror_percent}}
-    return {**body, "mirrors": [*(body.get("mirrors") or ()), ours]}
+    others = body.get("mirrors") or ()
+    key = names.target(ours)
+    return {**body, "mirrors": inserted(others, [ours], key, lambda mirror: canary_key(names.target(mirror)))}
 
 
-def _is_copy(rule: Mapping[str, Any]) -> bool:
-    name = rule.get("name") or ""
-    return bool(name == PREFIX or name.startswith(f"{PREFIX}-"))
+def _http(route: Route) -> Sequence[Mapping[str, Any]]:
+    return (route.get("spec") or {}).get("http") or ()
+
+
+def _places(rule: Rule) -> list[dict[str, Any]]:
+    blocks: Sequence[Mapping[str, Any]] = rule.matches or ({},)
+    return [{key: value for key, value in block.items() if key not in ("headers", "queryParams")} for block in blocks]
 
 
 def _has_mirror(rule: Mapping[str, Any], names: Entries) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mesh_adapters.adapter import Route, RouteRef, RouteTaken, TrafficSplit, UnsupportedRoute
-from mesh_adapters.splitting.routes import Object, SplitRoutes
+from mesh_adapters.splitting.kind import Object
+from mesh_adapters.splitting.routes import SplitRoutes
 from mesh_adapters.splitting.rules import Address, Rule, namespace_of
 from mesh_adapters.splitting.slots import Arm, Destination, Entries, Entry
 from mesh_adapters.splitting.weights import Limit, Weight
@@ -37,12 +38,21 @@ class TrafficSplitEntries:
         arms = {split.apex: Arm.APEX, split.stable: Arm.STABLE, split.canary: Arm.CANARY}
         return arms.get(str(entry.get("service") or ""))
 
+    def reaches(self, entry: Entry) -> bool:
+        return self.arm(entry) is not None
+
     def refused(self, entry: Entry) -> str | None:
+        return None if self.arm(entry) is None else self.malformed(entry)
+
+    def malformed(self, entry: Entry) -> str | None:
         weight = entry.get("weight")
-        whole = not isinstance(weight, float) or weight.is_integer()
-        if self.arm(entry) is None or (weight_of(weight) is not None and whole):
-            return None
-        return f".weight is {weight!r}, which is no quantity: write an integer, or thousandths as in 500m"
+        meant = weight_of(weight)
+        if meant is None or (isinstance(weight, float) and self.arm(entry) is not None and not weight.is_integer()):
+            return f".weight is {weight!r}, which is no quantity: write an integer, or thousandths as in 500m"
+        return f".weight is {weight!r}: write 0 or more" if meant < 0 else None
+
+    def target(self, entry: Entry) -> str:
+        return str(entry.get("service") or "")
 
     def weight(self, entry: Entry) -> Weight:
         return weight_of(entry.get("weight")) or 0
@@ -87,12 +97,10 @@ class TrafficSplits(SplitRoutes):
         found = next(iter(lists.values()), None)
         return dict(route) if found is None else {**route, "spec": {**route["spec"], "backends": found}}
 
-    def untreated(self, route: Route, split: TrafficSplit, names: Entries) -> Route:
-        del split, names
-        return route
-
-    def treated(self, route: Route, split: TrafficSplit, scope: Sequence[Rule], names: Entries) -> Object:
-        del split, scope, names
+    def treated(
+        self, route: Route, split: TrafficSplit, scope: Sequence[Rule], names: Entries, before: Route
+    ) -> Object:
+        del split, scope, names, before
         raise UnsupportedRoute(
             f"{self.identity(route)}: spec.backends can be given weights and nothing else: take match, mirror, sticky "
             "and fault out of the policy, or use an HTTPRoute"
@@ -104,9 +112,11 @@ class TrafficSplits(SplitRoutes):
             if namespace_of(route) != split.namespace:
                 continue
             if spec.get("service") == split.apex:
+                backends = ", ".join(str(each.get("service")) for each in spec.get("backends") or ())
                 raise RouteTaken(
-                    f"{self.identity(route)}: spec.service is {split.apex!r}, but it is not among spec.backends: add "
-                    "it with its weight, or delete the TrafficSplit"
+                    f"{self.identity(route)}: spec.service is {split.apex!r}, but that is not among spec.backends "
+                    f"({backends or 'none'}): release the backend whose pods the Deployment has, or put {split.apex} "
+                    "there with its weight"
                 )
             if metadata.get("name") == split.apex:
                 raise RouteTaken(
@@ -124,6 +134,8 @@ def weight_of(value: object) -> Fraction | None:
     if isinstance(value, bool) or value is None:
         return None
     text = str(value)
+    if "/" in text or "_" in text:  # which only a Fraction takes
+        return None
     suffix = text.lstrip("+-0123456789.") if "e" not in text.lower() else ""
     suffix = suffix if suffix in _SUFFIXES else ""
     try:

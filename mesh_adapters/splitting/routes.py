@@ -1,6 +1,5 @@
 """What every kind of route has in common: a kind says how it writes rules and destinations, and all else is here."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -10,7 +9,6 @@ from mesh_adapters.adapter import (
     MANAGED_BY_LABEL,
     NoMatchingRoute,
     Route,
-    RouteRef,
     RouteSelector,
     RouteTaken,
     Saved,
@@ -18,10 +16,10 @@ from mesh_adapters.adapter import (
     TrafficSplit,
     UnsupportedRoute,
 )
+from mesh_adapters.splitting.copies import copy_name, strays
+from mesh_adapters.splitting.kind import Object, RouteKind
 from mesh_adapters.splitting.rules import (
-    Address,
     Rule,
-    identity,
     in_scope,
     is_split,
     reaches_apex,
@@ -42,64 +40,9 @@ from mesh_adapters.splitting.slots import (
 )
 from mesh_adapters.splitting.weights import canary_share
 
-Object = dict[str, Any]
 
-
-class SplitRoutes(ABC):
-    """A RouteAdapter but for what one kind of route says in its own way."""
-
-    @property
-    @abstractmethod
-    def ref(self) -> RouteRef: ...
-
-    @property
-    def noun(self) -> str:
-        """What messages call an object of this kind."""
-        return self.ref.kind
-
-    @property
-    def beside_refs(self) -> tuple[RouteRef, ...]:
-        return ()
-
-    @abstractmethod
-    def entries(self, route: Route, split: TrafficSplit) -> Entries:
-        """How this route names the back ends of the split."""
-
-    @abstractmethod
-    def rules(self, route: Route) -> list[Rule]:
-        """Its rules that have destinations."""
-
-    @abstractmethod
-    def with_destinations(self, route: Route, lists: Mapping[Address, list[Destination]]) -> Object:
-        """The route with these lists of destinations in place of what those rules have."""
-
-    @abstractmethod
-    def untreated(self, route: Route, split: TrafficSplit, names: Entries) -> Route:
-        """The route without what a treatment has added; the route itself where nothing has."""
-
-    @abstractmethod
-    def treated(self, route: Route, split: TrafficSplit, scope: Sequence[Rule], names: Entries) -> Object:
-        """The split route with the split's treatment; `scope` are its rules that are split. Raises UnsupportedRoute."""
-
-    @abstractmethod
-    def require_room(self, routes: Sequence[Route], split: TrafficSplit) -> None:
-        """Raises RouteTaken when a route of ours would stand beside one that already has the apex's traffic."""
-
-    @abstractmethod
-    def blank(self, split: TrafficSplit, ports: Sequence[int]) -> Object:
-        """The spec of a route that sends all of the apex's traffic to the apex."""
-
-    def suited(
-        self,
-        routes: Sequence[Route],  # noqa: ARG002 -- most kinds need no more than Services
-        split: TrafficSplit,
-        beside: Sequence[Route],  # noqa: ARG002
-        pod_labels: Mapping[str, str] | None = None,  # noqa: ARG002
-    ) -> TrafficSplit:
-        return split
-
-    def not_followed(self, route: Route) -> str | None:  # noqa: ARG002 -- most kinds have no status
-        return None
+class SplitRoutes(RouteKind):
+    """A RouteAdapter but for what its kind of route says in its own way."""
 
     def find(
         self,
@@ -151,11 +94,11 @@ class SplitRoutes(ABC):
         saved: Saved | None = None,
     ) -> Object:
         names = self.entries(route, split)
-        bare = self.untreated(route, split, names)
-        rules = self.rules(bare)
         if saved is None:
-            self._require_untaken(route, rules, split, names)
-            self._require_splittable(route, rules, split, selectors, names)
+            self._require_untaken(route, split, names)
+            self._require_splittable(route, self.rules(route), split, selectors, names)
+        bare = self._bare(route, split, names, saved)
+        rules = self._rules(bare, split, names)
         scope = in_scope(route, rules, selectors, names)
         found = known([rule for rule in scope if is_split(rule, names)], saved, names)
         kept = []
@@ -163,7 +106,7 @@ class SplitRoutes(ABC):
             if not is_split(rule, names):
                 kept.append(recorded(rule, rule.entries))
             elif rule.address in found:
-                kept.append(recorded(rule, found[rule.address]["route"]))
+                kept.append(dict(found[rule.address]))
         return record(kept)
 
     def plan(
@@ -174,11 +117,12 @@ class SplitRoutes(ABC):
         saved: Saved | None = None,
     ) -> Object:
         names = self.entries(route, split)
-        bare = self.untreated(route, split, names)
-        rules = self.rules(bare)
+        bare = self._bare(route, split, names, saved)
+        rules = self._rules(bare, split, names)
         scope = in_scope(route, rules, selectors, names)
         if split.canary_weight > 0 and not any(is_split(rule, names) for rule in scope):
             self._require_scope(route, rules, scope, split, selectors, names)
+            self._require_no_copy_of_another(route, split, names)
             for rule in scope:
                 self._require_plain(route, rule, names)
         had = known([rule for rule in scope if len(rule.entries) > 2], saved, names)  # a pair has no shares to keep
@@ -194,7 +138,7 @@ class SplitRoutes(ABC):
         if not split.treated:
             return planned
         divided_rules = [rule for rule in self.rules(planned) if rule.address in lists]
-        return self.treated(planned, split, divided_rules, names)
+        return self.treated(planned, split, divided_rules, names, route)
 
     def _divided(
         self, route: Route, rule: Rule, had: Mapping[str, Any] | None, split: TrafficSplit, names: Entries
@@ -210,7 +154,7 @@ class SplitRoutes(ABC):
 
     def read(self, route: Route, split: TrafficSplit, selectors: Sequence[RouteSelector] = ()) -> float | None:
         names = self.entries(route, split)
-        rules = self.rules(self.untreated(route, split, names))
+        rules = self._rules(self._bare(route, split, names), split, names)
         seen: dict[float | None, str] = {}
         for rule in in_scope(route, rules, selectors, names):
             for slot in folded(rule.entries, names):
@@ -227,8 +171,8 @@ class SplitRoutes(ABC):
 
     def restore(self, route: Route, saved: Saved, split: TrafficSplit) -> Object:
         names = self.entries(route, split)
-        bare = self.untreated(route, split, names)
-        mine = [rule for rule in self.rules(bare) if is_split(rule, names)]
+        bare = self._bare(route, split, names, saved)
+        mine = [rule for rule in self._rules(bare, split, names) if is_split(rule, names)]
         found = known(mine, saved, names)
         lists = {
             rule.address: united(folded(rule.entries, names), found.get(rule.address, {}).get("route"), names)
@@ -236,9 +180,19 @@ class SplitRoutes(ABC):
         }
         return self.with_destinations(bare, lists)
 
-    def identity(self, route: Route) -> str:
-        """What messages call this object."""
-        return identity(self.noun, route)
+    def _bare(self, route: Route, split: TrafficSplit, names: Entries, saved: Saved | None = None) -> Route:
+        """The route without what a treatment of this release has added."""
+        copies = self.own_copies(route, split, names)
+        if saved is not None and split.treatment.alternatives(split.canary):
+            copies |= strays(self.rules(route), copies, saved, names, self.narrows)
+        return self.untreated(route, copies, names)
+
+    def _rules(self, route: Route, split: TrafficSplit, names: Entries) -> list[Rule]:
+        """The rules that have destinations and are the user's."""
+        others, rules = self.others_copies(route, split, names), self.rules(route)
+        if not others:
+            return rules
+        return [rule for rule in rules if rule.kind != self.copied or rule.position not in others]
 
     def _carries(self, route: Route, split: TrafficSplit) -> bool:
         names = self.entries(route, split)
@@ -294,17 +248,38 @@ class SplitRoutes(ABC):
             self._require_plain(route, rule, names)
             self._require_fine_enough(route, rule, folded(rule.entries, names), split, names)
 
-    def _require_untaken(self, route: Route, rules: Sequence[Rule], split: TrafficSplit, names: Entries) -> None:
-        for rule in rules:
+    def _require_untaken(self, route: Route, split: TrafficSplit, names: Entries) -> None:
+        """Raises RouteTaken where something in the user's route would be taken for this release's own."""
+        for rule in self.rules(route):
             if is_split(rule, names):
                 raise RouteTaken(
                     f"{self.identity(route)}: {rule.field} already sends traffic to {split.stable} or {split.canary}: "
                     f"end the release or the other controller that split it, and put {split.apex} back as destination"
                 )
+        for field in self.own_mirrors(route, names):
+            raise RouteTaken(
+                f"{self.identity(route)}: {field} already sends copies of requests to {split.canary}, which Headgate "
+                "makes for each release: take it out"
+            )
+        for at in self.own_copies(route, split, names):
+            raise RouteTaken(
+                f"{self.identity(route)}: spec.{self.copied}[{at}].name begins with {copy_name(split)!r}, which is for "
+                "rules that Headgate adds: rename it"
+            )
+        self._require_no_copy_of_another(route, split, names)
+
+    def _require_no_copy_of_another(self, route: Route, split: TrafficSplit, names: Entries) -> None:
+        others = self.others_copies(route, split, names)
+        for rule in self.rules(route) if others else ():
+            if rule.kind == self.copied and rule.position in others and reaches_apex(rule, names):
+                raise RouteTaken(
+                    f"{self.identity(route)}: {rule.field}, a rule that the release of another Service has added, "
+                    f"sends traffic to Service {split.namespace}/{split.apex}: wait until that release has ended"
+                )
 
     def _require_plain(self, route: Route, rule: Rule, names: Entries) -> None:
         for at, entry in enumerate(rule.entries):
-            problem = names.refused(entry)
+            problem = names.refused(entry) or names.malformed(entry)
             if problem:
                 raise UnsupportedRoute(f"{self.identity(route)}: {rule.field}[{at}]{problem}")
         told = len(rule.entries) > 1 or not names.alone_gets_all

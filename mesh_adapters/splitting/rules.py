@@ -58,7 +58,7 @@ def is_split(rule: Rule, names: Entries) -> bool:
 
 
 def reaches_apex(rule: Rule, names: Entries) -> bool:
-    return any(names.arm(entry) or names.refused(entry) for entry in rule.entries)
+    return any(map(names.reaches, rule.entries))
 
 
 def in_scope(route: Route, rules: Iterable[Rule], selectors: Sequence[RouteSelector], names: Entries) -> list[Rule]:
@@ -68,18 +68,8 @@ def in_scope(route: Route, rules: Iterable[Rule], selectors: Sequence[RouteSelec
     has become of the policy or the rule's name since.
     """
     chosen = _chosen(route, selectors)
-    found = []
-    for rule in rules:
-        arms = [names.arm(entry) for entry in rule.entries]
-        begun = Arm.STABLE in arms or Arm.CANARY in arms
-        meant = chosen is None or rule.name in chosen
-        if begun or (meant and (Arm.APEX in arms or _any_refused(rule, names))):
-            found.append(rule)
-    return found
-
-
-def _any_refused(rule: Rule, names: Entries) -> bool:
-    return any(names.refused(entry) for entry in rule.entries)
+    reached = [rule for rule in rules if any(map(names.reaches, rule.entries))]
+    return reached if chosen is None else [r for r in reached if r.name in chosen or is_split(r, names)]
 
 
 def require_named_rules(where: str, rules: Sequence[Rule], selector: RouteSelector, names: Entries, apex: str) -> None:

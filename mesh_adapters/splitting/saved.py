@@ -39,9 +39,10 @@ def record(entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def known(rules: Sequence[Rule], saved: Saved | None, names: Entries) -> dict[Address, Entry]:
-    """Which recorded entry each rule is; a rule that is not in the record is not in the answer."""
+    """Which recorded entry each rule is, with the marks that the rule has now; a rule that is not in the record is not
+    in the answer."""
     entries: Sequence[Entry] = (saved or {}).get("rules") or ()
-    if not entries:
+    if not entries or not rules:
         return {}
     had = [folded(entry["route"], names) for entry in entries]
     has = [folded(rule.entries, names) for rule in rules]
@@ -56,7 +57,11 @@ def known(rules: Sequence[Rule], saved: Saved | None, names: Entries) -> dict[Ad
                 [(each, tier(mark)) for each, mark in zip(left, marks, strict=True)],
                 [(each, tier(entry)) for each, entry in zip(right, entries, strict=True)],
             )
-    return {rule.address: entries[at] for rule, at in zip(rules, pairs.found, strict=True) if at is not None}
+    return {
+        rule.address: {**entries[at], **mark}
+        for rule, mark, at in zip(rules, marks, pairs.found, strict=True)
+        if at is not None
+    }
 
 
 class _Pairs:
@@ -102,8 +107,7 @@ def _marks(rule: Rule) -> dict[str, str]:
     return {"name": rule.name, "match": _digest(rule.matches), "rest": _digest(rest)}
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+_text = json.JSONEncoder(sort_keys=True).encode
 
 
 def _digest(value: Any) -> str:

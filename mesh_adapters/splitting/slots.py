@@ -26,11 +26,18 @@ class Arm(Enum):
     CANARY = "canary"
 
 
+_APEX, _STABLE, _CANARY = Arm.APEX, Arm.STABLE, Arm.CANARY  # members of an Enum are slow to look up
+
+
 class Entries(Protocol):
     """How one kind of route writes destinations, and which of the three back ends of a split they mean."""
 
     def arm(self, entry: Entry) -> Arm | None:
         """None for a destination that a split leaves alone."""
+        ...
+
+    def reaches(self, entry: Entry) -> bool:
+        """Whether the destination is the apex's: one of its arms, or one that is refused."""
         ...
 
     def refused(self, entry: Entry) -> str | None:
@@ -41,12 +48,21 @@ class Entries(Protocol):
         """What the entry says or means, among several."""
         ...
 
+    def malformed(self, entry: Entry) -> str | None:
+        """For any destination whose weight means nothing: why, and what to do about it."""
+        ...
+
+    def target(self, entry: Entry) -> str:
+        """What the destination is, in one word: releases of other Services are known by it."""
+        ...
+
     def content(self, entry: Entry, arm: Arm | None) -> Destination:
         """The entry without weight and, where it is one of the three arms, with the apex as its destination."""
         ...
 
     def entry(self, content: Destination, arm: Arm | None, weight: int | None) -> Destination:
-        """The opposite of `content`: a new object. `weight` None: of a destination that is alone."""
+        """The opposite of `content`: a new object, for this arm whichever one the content names. `weight` None: of a
+        destination that is alone."""
         ...
 
     @property
@@ -111,13 +127,16 @@ def pair_weights(canary: Fraction, limit: Limit) -> tuple[int, ...]:
 def divided_at_once(entries: Sequence[Entry], names: Entries, weights: tuple[int, ...]) -> list[Destination] | None:
     """As `divided` of what is `folded`, for the two lists that nearly every rule has: one destination, the apex, or the
     pair that a split makes of it, which get these weights. None for any other."""
-    if len(entries) > 2 or names.arm(entries[0]) is not (Arm.APEX if len(entries) == 1 else Arm.STABLE):
+    alone, first = len(entries) == 1, entries[0]
+    if len(entries) > 2 or names.arm(first) is not (_APEX if alone else _STABLE):
         return None
-    content = names.content(entries[0], Arm.APEX if len(entries) == 1 else Arm.STABLE)
-    canary = names.entry(content, Arm.CANARY, weights[1])
-    if len(entries) == 2 and {**entries[1], "weight": weights[1]} != canary:
+    content = names.content(first, None)  # whose arm `entry` replaces anyway
+    canary = names.entry(content, _CANARY, weights[1])
+    if alone:
+        return [names.entry(content, _STABLE, weights[0]), canary]
+    if {**entries[1], "weight": weights[1]} != canary:
         return None
-    return [names.entry(content, Arm.STABLE, weights[0]), canary]
+    return [{**first, "weight": weights[0]}, canary]
 
 
 def divisible(slots: Sequence[Slot], names: Entries, canary: Fraction) -> bool:

@@ -4,11 +4,12 @@ Every mesh gives a destination weight / (sum of the rule's weights). A rule with
 there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import lcm
+from typing import Any
 
 Weight = int | Fraction
 PARTS = 1_000_000
@@ -25,6 +26,12 @@ class Limit:
 
     def allows(self, weights: Sequence[int]) -> bool:
         return max(weights, default=0) <= self.each and sum(weights) <= self.total
+
+
+def below_zero(entry: Mapping[str, Any]) -> str | None:
+    """What is wrong with the weight of a destination that says one below 0."""
+    weight = entry.get("weight") or 0
+    return f".weight is {weight}: write 0 or more" if weight < 0 else None
 
 
 @lru_cache(maxsize=1024)

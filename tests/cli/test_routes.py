@@ -67,11 +67,35 @@ def test_a_policy_says_what_else_the_canary_gets(file: Path, tmp_path: Path) -> 
 
 
 def test_a_route_that_would_be_made_is_told(file: Path) -> None:
-    done = call("plan", file, "--service", "wob", "-n", "shop", "--weight", "5")
-    assert done.exit_code == 0
-    assert (
-        done.stderr == f"headgate: no route in {file} carries Service shop/wob; VirtualService shop/wob would be made\n"
+    service = (
+        "---\napiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: shop}\nspec: {ports: [{port: 80}]}\n"
     )
+    file.write_text(ROUTE + service)
+    done = call("plan", file, "--service", "cart", "-n", "shop", "--weight", "5")
+    assert done.exit_code == 0
+    assert done.stderr == (
+        f"headgate: no route in {file} carries Service shop/cart; VirtualService shop/cart would be made\n"
+    )
+
+
+def test_a_diff_tells_routes_of_two_groups_apart(file: Path) -> None:
+    spec = "spec: {rules: [{backendRefs: [{name: web, port: 80}]}]}"
+    both = "\n---\n".join(
+        f"apiVersion: {group}\nkind: HTTPRoute\nmetadata: {{name: web, namespace: shop}}\n{spec}"
+        for group in ("gateway.networking.k8s.io/v1", "policy.linkerd.io/v1beta3")
+    )
+    file.write_text(both)
+    done = call("plan", file, "--service", "web", "-n", "shop", "--weight", "5", "-o", "diff")
+    assert [line for line in done.stdout.splitlines() if line.startswith("+++")] == [
+        "+++ HTTPRoute shop/web of gateway.networking.k8s.io",
+        "+++ HTTPRoute shop/web of policy.linkerd.io",
+    ]
+
+
+def test_an_unquoted_date_can_be_written_as_json(file: Path) -> None:
+    file.write_text(ROUTE.replace("  name: web\n", "  name: web\n  annotations: {since: 2024-01-01}\n"))
+    done = call("plan", file, "--service", "web", "-n", "shop", "--weight", "5", "-o", "json")
+    assert '"since": "2024-01-01"' in done.stdout
 
 
 def test_mistakes_are_one_line(file: Path) -> None:
@@ -79,6 +103,9 @@ def test_mistakes_are_one_line(file: Path) -> None:
         (("restore", file), "headgate: no object has the annotation headgate.dev/plan"),
         (("restore", file.parent / "none.yaml"), f"headgate: {file.parent / 'none.yaml'}: cannot be read"),
         (("plan", file, "--service", "web", "--weight", "5", "--policy", file), f"headgate: policy {file} is of kind"),
+        (("plan", file, "--service", "web", "--weight", "101"), "headgate: weight is 101; give a percentage"),
+        (("plan", file, "--service", "wob", "-n", "shop", "--weight", "5"), "headgate: no route among the objects"),
+        (("plan", file, "--service", "web", "--weight", "5"), "headgate: no route among the objects"),
     ):
         done = call(*arguments)
         assert done.exit_code == 1

@@ -64,3 +64,20 @@ def test_a_text_taken_literally_matches_itself_alone(text: str, other: str) -> N
 def test_one_value_is_asked_for_without_a_regular_expression() -> None:
     assert any_of("namespace", ["shop"]) == LabelMatch("namespace", "=", "shop")
     assert any_of("namespace", ["a.b", "c"]) == LabelMatch("namespace", "=~", r"a\.b|c")
+
+
+@given(NAMES, st.tuples(DNS_LABEL, DNS_LABEL))
+def test_exactly_those_names_are_found_each_by_one_alternative(names: list[Name], other: Name) -> None:
+    namespaces, workloads = ({name[part] for name in [*names, other]} for part in (0, 1))
+    for namespace in namespaces:
+        for workload in workloads:
+            labels = {"workload": workload, "namespace": namespace}
+            found = [all(match.holds(labels) for match in each) for each in WORKLOADS.exactly(names)]
+            assert found.count(True) == ((namespace, workload) in names)
+
+
+def test_namespaces_that_have_the_same_names_take_one_alternative() -> None:
+    names = [(namespace, name) for namespace in ("a", "b", "c") for name in ("web", "cart")]
+    assert len(WORKLOADS.exactly(names)) == 1
+    assert len(WORKLOADS.exactly([*names, ("d", "web")])) == 2
+    assert CLUSTERS.exactly(names) == (CLUSTERS.matches(names),)

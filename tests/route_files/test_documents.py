@@ -6,7 +6,8 @@ import pytest
 
 from delivery.cluster.kinds import HTTP_ROUTE, LINKERD_HTTP_ROUTE, SERVICE
 from delivery.errors import InvalidSpec
-from delivery.route_files.documents import DocumentReader, parse, to_json
+from delivery.route_files.documents import DocumentReader, parse
+from delivery.route_files.texts import to_json
 
 WEB = "{apiVersion: v1, kind: Service, metadata: {name: web, labels: {app: web}}}"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +13,11 @@ import pytest
 from delivery.errors import InvalidSpec
 from delivery.resources.annotations import PLAN
 from delivery.resources.policy import DeliveryPolicySpec, parse_policy
-from delivery.route_files.documents import parse, to_json, to_yaml
-from delivery.route_files.plan import Wish, planned, restored, without_note
+from delivery.route_files.documents import parse
+from delivery.route_files.note import without_note
+from delivery.route_files.plan import planned, restored
+from delivery.route_files.texts import to_json, to_yaml
+from delivery.route_files.wish import Wish
 
 SERVICE = "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: [{port: 80}]}}"
 VIRTUAL_SERVICE = """
@@ -48,7 +53,17 @@ kind: TrafficSplit
 metadata: {name: web, namespace: shop}
 spec: {service: web, backends: [{service: web, weight: 900m}, {service: legacy, weight: 100m}]}
 """
+UNSORTED = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {namespace: null, name: web, annotations: null}
+released: 2024-01-01T10:00:00Z
+spec:
+  rules: [{name: main, backendRefs: [{port: 80, name: web, kind: Service, weight: 3}, {weight: 1, port: 80, name: x}]}]
+  parentRefs: [{name: web, kind: Service, group: ""}]
+"""
 FILES = {
+    "keys in no order, a date, nulls": [UNSORTED],
     "VirtualService": [SERVICE, VIRTUAL_SERVICE],
     "VirtualService by subsets": [VIRTUAL_SERVICE, DESTINATION_RULE],
     "HTTPRoute": [HTTP_ROUTE],
@@ -139,6 +154,14 @@ REFUSED = {
         lambda: planned(objects(HTTP_ROUTE, VIRTUAL_SERVICE), wish()),
         "routes of several meshes: VirtualService.networking.istio.io shop/storefront and HTTPRoute",
     ),
+    "a Service that nothing carries, and that is not there": (
+        lambda: planned(objects(SERVICE, HTTP_ROUTE), wish(service="wob")),
+        "no route among the objects carries Service shop/wob; correct --service or --namespace, or give the Service",
+    ),
+    "weights too large": (
+        lambda: planned(objects(TRAFFIC_SPLIT.replace("900m", "2147483647")), wish(33.3333)),
+        "spec.backends cannot give the canary exactly 33.3333 %",
+    ),
     "several ports": (
         lambda: planned(
             objects(SERVICE.replace("[{port: 80}]", "[{port: 80}, {port: 81}]"), HTTP_ROUTE.replace("web", "cart")),
@@ -159,8 +182,58 @@ def test_what_cannot_be_done_is_refused_in_words(call: Any, message: str) -> Non
         call()
 
 
-def test_a_note_that_was_edited_is_refused() -> None:
+NOTES: dict[str, Any] = {
+    "no object": lambda note: 5,
+    "no split": lambda note: {"split": 3},
+    "no record": lambda note: {key: value for key, value in note.items() if key != "saved"},
+    "no rules": lambda note: {**note, "saved": {}},
+    "a rule without destinations": lambda note: {**note, "saved": {"rules": [{"kind": "rules"}]}},
+    "a destination that is none": lambda note: {
+        **note,
+        "saved": {"rules": [{**note["saved"]["rules"][0], "route": [{"name": 5}]}]},
+    },
+    "a weight of 500": lambda note: {**note, "split": {**note["split"], "canary_weight": 500}},
+    "an unknown field": lambda note: {**note, "more": 1},
+}
+
+
+@pytest.mark.parametrize("edit", NOTES.values(), ids=NOTES.keys())
+def test_a_note_that_was_edited_is_refused(edit: Any) -> None:
     [after] = planned(objects(HTTP_ROUTE), wish())
-    after["metadata"]["annotations"][PLAN] = '{"split": 3}'
-    with pytest.raises(InvalidSpec, match=r"HTTPRoute shop/web: annotation headgate\.dev/plan cannot be read"):
+    note = after["metadata"]["annotations"][PLAN]
+    after["metadata"]["annotations"][PLAN] = json.dumps(edit(json.loads(note)))
+    with pytest.raises(
+        InvalidSpec, match=r"HTTPRoute shop/web: annotation headgate\.dev/plan (cannot be|says nothing)"
+    ):
         restored([after])
+
+
+def test_a_planned_object_that_lost_its_spec_is_refused() -> None:
+    [after] = planned(objects(HTTP_ROUTE), wish())
+    with pytest.raises(InvalidSpec, match="HTTPRoute shop/web has no spec any more"):
+        restored([{**after, "spec": None}])
+
+
+@pytest.mark.parametrize("namespace", ["null", "''"])
+def test_an_object_that_names_no_namespace_is_in_the_given_one(namespace: str) -> None:
+    [route] = objects(HTTP_ROUTE.replace("namespace: shop", f"namespace: {namespace}"))
+    [after] = planned([route], wish())
+    assert "web-canary" in to_yaml([after])
+    assert restored([after]) == [route]
+
+
+def test_a_list_of_one_kind_is_taken_apart() -> None:
+    listed = "{apiVersion: networking.istio.io/v1, kind: VirtualServiceList, metadata: {resourceVersion: '1'}, items: ["
+    item = "{metadata: {name: web}, spec: {http: [{route: [{destination: {host: web}}]}]}}"
+    [route] = objects(f"{listed}{item}]}}")
+    assert (route["apiVersion"], route["kind"]) == ("networking.istio.io/v1", "VirtualService")
+    assert restored(planned([route], wish())) == [route]
+
+
+def test_hosts_may_end_in_another_clusters_domain() -> None:
+    before = objects(VIRTUAL_SERVICE.replace("host: web}", "host: web.shop.svc.k8s.example}"))
+    with pytest.raises(InvalidSpec, match="no route among the objects carries Service shop/web"):
+        planned(before, wish())
+    after = planned(before, replace(wish(), cluster_domain="k8s.example"))
+    assert "web-canary.shop.svc.k8s.example" in to_yaml(after)
+    assert restored(after) == before

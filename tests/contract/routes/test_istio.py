@@ -55,3 +55,20 @@ class TestIstio(RouteContract):
             0, {"directResponse": {"status": 204}, "match": [{"method": {"exact": "OPTIONS"}}]}
         )
         return edited
+
+
+class TestIstioBySubsets(TestIstio):
+    """The arms are subsets of the apex, and so is what the user names."""
+
+    subsets = ("v1", "v2")
+
+    def user_route(self) -> dict[str, Any]:
+        route = super().user_route()
+        _, api, rest = route["spec"]["http"]
+        api["route"] = [
+            {"weight": 70, "destination": {"subset": "v1", "host": "web", "port": {"number": 80}}},
+            {"destination": {"host": "web.shop", "subset": "v2"}, "weight": 20},
+            {"destination": {"host": "web", "subset": "debug"}, "weight": 10},
+        ]
+        rest["route"] = [{"destination": {"host": "web.shop.svc.cluster.local"}}]
+        return route

@@ -7,9 +7,10 @@ that a route sends traffic to is the apex once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,18 @@ from delivery.lab.control_plane import install_crds
 from delivery.lab.laboratory import mesh_definitions
 from delivery.reconcile.route_finding import kind_of
 from delivery.route_files.documents import is_of, parse, placed
-from mesh_adapters.adapter import RouteAdapter, TrafficSplit, UnsupportedRoute
+from mesh_adapters.adapter import Condition, RouteAdapter, Stickiness, TrafficSplit, Treatment, UnsupportedRoute
 from mesh_adapters.istio.subsets import with_subsets, without_subsets
 from mesh_adapters.meshes import every_adapter
 
 Object = dict[str, Any]
 FOLDER = "HEADGATE_SAMPLE_ROUTES"
 WEIGHTS = (0.0, 0.1, 5.0, 33.3, 50.0, 100.0, 0.0)
+BESIDE = {
+    "weight": Treatment(),
+    "match and sticky": Treatment(((Condition("header", "x-early", "exact", "yes"),),), sticky=Stickiness("seen", 60)),
+    "mirror": Treatment(mirror_percent=10.0),
+}
 SERVERS_OWN = ("resourceVersion", "generation", "managedFields", "uid", "creationTimestamp")
 
 
@@ -42,8 +48,8 @@ class Sample:
     service: str
     subsets: tuple[str, ...] | None
 
-    def split(self, weight: float, namespace: str) -> TrafficSplit:
-        return TrafficSplit(namespace, self.service, *self.arms, weight, subsets=self.subsets)
+    def split(self, weight: float, namespace: str, treatment: Treatment) -> TrafficSplit:
+        return TrafficSplit(namespace, self.service, *self.arms, weight, treatment, self.subsets)
 
     @property
     def arms(self) -> tuple[str, str]:
@@ -121,29 +127,37 @@ def installed(cluster: Cluster) -> None:
     install_crds(cluster, mesh_definitions())
 
 
+@pytest.mark.parametrize("beside", BESIDE)
 @pytest.mark.parametrize("sample", samples(), ids=named)
-def test_plan_apply_restore_is_the_identity(sample: Sample, cluster: Cluster, installed: None, namespace: str) -> None:
+def test_plan_apply_restore_is_the_identity(
+    sample: Sample, beside: str, cluster: Cluster, installed: None, namespace: str
+) -> None:
     kind = kind_of(sample.adapter.ref)
     original = created(cluster, kind, elsewhere(sample.route, namespace))
     assert sample.adapter.find([original], namespace, sample.service, arms=sample.arms) == [original]
-    try:
-        saved = sample.adapter.save(original, sample.split(0, namespace))
-    except UnsupportedRoute as refused:
-        pytest.skip(f"refused: {refused}")
-    withdrawn = sample.split(0, namespace)
+    withdrawn = sample.split(0, namespace, BESIDE[beside])
+    saved = allowed(lambda: sample.adapter.save(original, withdrawn))
     carries = sample.adapter.read(sample.adapter.plan(original, withdrawn), withdrawn) is not None
     live = original
     for weight in WEIGHTS:
-        split = sample.split(weight, namespace)
-        planned = sample.adapter.plan(live, split, saved=saved)
+        split = replace(withdrawn, canary_weight=weight)
+        planned = allowed(partial(sample.adapter.plan, live, split, saved=saved))
         live = cluster.replace(kind, planned)
         assert live["spec"] == planned["spec"]
         assert sample.adapter.plan(live, split, saved=saved) == live
         # A Service that its route gives no traffic has no share to read back, and no release.
         assert sample.adapter.read(live, split) == (weight if carries else None)
         assert sample.adapter.save(live, split, saved=saved) == saved
-    restored = cluster.replace(kind, sample.adapter.restore(live, saved, sample.split(0, namespace)))
+    restored = cluster.replace(kind, sample.adapter.restore(live, saved, withdrawn))
     assert users(restored) == users(original)
+
+
+def allowed(action: Callable[[], Object]) -> Object:
+    """What an adapter answers; skips a sample that it refuses, in its words."""
+    try:
+        return action()
+    except UnsupportedRoute as refused:
+        pytest.skip(f"refused: {refused}")
 
 
 RULES = [(file, obj) for file, obj in objects() if is_of(obj, DESTINATION_RULE)]

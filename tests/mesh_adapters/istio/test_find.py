@@ -142,3 +142,27 @@ def test_a_subset_of_the_apex_is_found_and_cannot_be_split_by_services() -> None
     assert found(route) == ["shop/page"]
     with pytest.raises(UnsupportedRoute, match=r"shop/page: spec.http\[0\].route\[0\].destination.subset is 'v1'"):
         ISTIO.save(route, split(0))
+
+
+def test_a_delegate_is_found_by_its_destinations_and_split_where_they_stand() -> None:
+    root = virtual_service(
+        "root", {"match": [{"uri": {"prefix": "/web"}}], "delegate": {"name": "web", "namespace": "d"}}
+    )
+    delegate: Object = {
+        "metadata": {"name": "web", "namespace": "d"},
+        "spec": {"http": [rule(to("web.shop.svc.cluster.local"), match=[{"uri": {"prefix": "/web/v1"}}])]},
+    }
+    assert found(root, delegate) == ["d/web"]
+    saved = ISTIO.save(delegate, split(5))
+    planned = ISTIO.plan(delegate, split(5), saved=saved)
+    hosts = [each["destination"]["host"] for each in planned["spec"]["http"][0]["route"]]
+    assert hosts == ["web-stable.shop.svc.cluster.local", "web-canary.shop.svc.cluster.local"]
+    assert ISTIO.restore(planned, saved, split(5)) == delegate
+
+
+def test_a_cluster_may_have_another_domain() -> None:
+    route = virtual_service("a", rule(to("web.shop.svc.k8s.example")))
+    assert found(route) == []
+    adapter = IstioRoutes("k8s.example")
+    assert names(adapter.find([route], "shop", "web")) == ["shop/a"]
+    assert "web-canary.shop.svc.k8s.example" in str(adapter.plan(route, split(5)))
