@@ -29,6 +29,8 @@ from delivery.reconcile.runner import Controller
 from delivery.settings import Settings
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.prometheus import Prometheus
+from delivery.telemetry.reasons import without_credentials
+from mesh_adapters.adapter import CLUSTER_DOMAIN
 from mesh_adapters.meshes import meshes
 
 Kubeconfig = Annotated[Path | None, typer.Option(help="kubeconfig file; without it the pod's service account")]
@@ -42,7 +44,8 @@ def _url(text: str) -> str:
     except ValueError:  # a port that is no number, a bracket that is not closed
         usable = False
     if not usable:
-        raise typer.BadParameter(f"{text!r} is no address; write it like http://prometheus.monitoring:9090")
+        told = without_credentials(text)
+        raise typer.BadParameter(f"{told!r} is no address; write it like http://prometheus.monitoring:9090")
     return text
 
 
@@ -65,6 +68,7 @@ def controller(
         str | None, typer.Option(help="namespace of the Leases; by default the pod's own, else 'default'")
     ] = None,
     shards: Annotated[int, typer.Option(min=1, max=64, help="Leases among which replicas share the Deployments")] = 1,
+    cluster_domain: Annotated[str, typer.Option(help="what fully qualified names of Services end in")] = CLUSTER_DOMAIN,
     settle: Annotated[
         float, typer.Option(min=0, help="seconds until an instant has been scraped", callback=_finite)
     ] = 1.0,
@@ -83,7 +87,7 @@ def controller(
     """
     _log_as_json()
     leases = (lease_namespace or own_namespace()) if leader_election else None
-    settings = Settings(prometheus, kubeconfig, context, namespace, workers, settle, leases, shards)
+    settings = Settings(prometheus, kubeconfig, context, namespace, workers, settle, leases, shards, cluster_domain)
     faces = Faces(Listening(address(listen), address(health_listen), tls_files(tls_certificate, tls_key)))
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -105,7 +109,9 @@ def _start(settings: Settings, access: Path | None, notifications: Path | None, 
     collector = Collector(_checked(source), settle=settings.settle_s)
     notifier = notifier_of(wanted, cluster, clock)
     listeners = (*faces.listeners, notifier.told)
-    running = Controller(settings, cluster, meshes(), collector, clock, listeners, (notifier.gained,))
+    running = Controller(
+        settings, cluster, meshes(settings.cluster_domain), collector, clock, listeners, (notifier.gained,)
+    )
     running.start()
     notifier.start(running.leads)
     faces.start(cluster, lambda: running.waiting, lambda: notifier.counts)

@@ -77,5 +77,5 @@ def _read(path: Path) -> AccessSpec:
         raise InvalidSpec(f"--prometheus-access {path} cannot be read: {problem.strerror}") from problem
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise InvalidSpec(f"--prometheus-access {path} is no YAML: {str(problem).splitlines()[0]}") from problem
-    except ValidationError as problem:
-        raise InvalidSpec(f"--prometheus-access {path}: {'; '.join(sentences(problem))}") from problem
+    except ValidationError as problem:  # what was there may be a secret
+        raise InvalidSpec(f"--prometheus-access {path}: {'; '.join(sentences(problem, confidential=True))}") from None

@@ -25,7 +25,8 @@ def await_mesh(
         traffic = traffic.model_copy(update={"verified_weight": None})
         unverified = noted.model_copy(update={"traffic": traffic, "step_since": None})
         return Decision(enter(unverified, status.stage, now), again_after=WAIT_S)
-    waited = now - (status.stage_since or now)
+    # A new leader's mark on the route is a change of it, which the mesh has yet to follow.
+    waited = now - max(status.stage_since or now, snapshot.watch.since if snapshot.watch else 0.0)
     if waited > policy.strategy.canary.ready_deadline:
         message = f"{route.unfollowed}, for {waited:.0f} s (readyDeadline)"
         return unwind(status, Phase.ROLLED_BACK, UNFOLLOWED, message, now)

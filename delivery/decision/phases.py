@@ -5,6 +5,7 @@ from __future__ import annotations
 from delivery.resources.release import Phase, ReleaseStatus, Stage, Transition
 
 HISTORY_LIMIT = 60
+LINE_LIMIT = 200  # characters of a line's message; the whole of it is in an Event
 
 MOVES: dict[Phase, frozenset[Phase]] = {
     Phase.PENDING: frozenset({Phase.PREPARING, Phase.PROMOTING, Phase.FAILED, Phase.ROLLING_BACK}),
@@ -74,10 +75,14 @@ def enter(status: ReleaseStatus, stage: Stage, now: float) -> ReleaseStatus:
 def record(status: ReleaseStatus, reason: str, message: str, now: float) -> ReleaseStatus:
     """The status with another present reason and message, and a line of it in the diary."""
     weight = status.traffic.verified_weight or 0.0
-    line = Transition(at=now, phase=status.phase, reason=reason, message=message, weight=weight)
+    line = Transition(at=now, phase=status.phase, reason=reason, message=_line(message), weight=weight)
     return note(status, reason, message).model_copy(update={"history": (*status.history, line)[-HISTORY_LIMIT:]})
 
 
 def note(status: ReleaseStatus, reason: str, message: str) -> ReleaseStatus:
     """The status with another present reason and message; no line in the diary."""
     return status.model_copy(update={"reason": reason, "message": message})
+
+
+def _line(message: str) -> str:
+    return message if len(message) <= LINE_LIMIT else f"{message[: LINE_LIMIT - 1]}…"

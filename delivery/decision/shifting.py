@@ -15,17 +15,18 @@ from delivery.decision.waking import (
     ADVANCE,
     RESYNC_S,
     ROLL_BACK,
-    last_heard,
     longest_step,
     next_deadline,
     shortest_step,
+    silent_for,
 )
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Evidence, Intent, Phase, ReleaseStatus, Stage
 
 BACK_ENDS_MISSING = "BackEndsMissing"
 CORRECTIONS_KEPT = 8
-DECISIONS_KEPT = 12  # each holds all metrics: a Release of any length must stay a small object
+DECISIONS_KEPT = 12  # a Release of any length must stay a small object
+MOST_DETAILED = 4  # metrics; where there are more, only the newest decision tells of each
 LOSSES_ALLOWED = 2  # a node drain may take the only canary pod once or twice; a third time it is the version
 
 
@@ -144,7 +145,7 @@ def _judge_step(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolic
     # Without a look of the present the numbers are what is missing: their deadline is that of noData.
     if snapshot.look and elapsed > longest_step(status, policy):
         return _inconclusive(snapshot.look, status, policy, now)
-    return Decision(status, again_after=next_deadline(status, policy, now))
+    return Decision(status, again_after=next_deadline(status, policy, snapshot.watch, now))
 
 
 def leave_step(status: ReleaseStatus, policy: DeliveryPolicySpec, reason: str, now: float) -> Decision:
@@ -189,12 +190,11 @@ def _promote(intent: Intent, status: ReleaseStatus, now: float) -> Decision:
 
 
 def _no_data(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> Decision | None:
-    heard = last_heard(status)
-    since = heard if heard is not None else status.stage_since or now
-    if now - since <= policy.analysis.no_data.deadline:
+    silent = silent_for(status, snapshot.watch, now)
+    if silent is None or silent <= policy.analysis.no_data.deadline:
         return None
     cause = snapshot.route.problem or status.analysis.problem or "no request reached the canary"
-    message = f"no data on the canary for {now - since:.0f} s: {cause}"
+    message = f"no data on the canary for {silent:.0f} s: {cause}"
     if policy.analysis.no_data.action == "pause":
         return _pause(status, "NoData", message, now)
     return unwind(status, Phase.ROLLED_BACK, "NoData", message, now)
@@ -296,4 +296,11 @@ def _first_weight_noted(status: ReleaseStatus, weight: float, now: float) -> Rel
 
 def _remember(status: ReleaseStatus) -> ReleaseStatus:
     kept: tuple[Evidence, ...] = (*status.decisions, status.evidence) if status.evidence else status.decisions
-    return status.model_copy(update={"decisions": kept[-DECISIONS_KEPT:]})
+    older = tuple(look if len(look.metrics) <= MOST_DETAILED else _outlined(look) for look in kept[:-1])
+    return status.model_copy(update={"decisions": (*older, *kept[-1:])[-DECISIONS_KEPT:]})
+
+
+def _outlined(look: Evidence) -> Evidence:
+    """With no more of its metrics than the mesh's error rate: what they came to together stays."""
+    errors = {name: detail for name, detail in look.metrics.items() if name == "errors"}
+    return look.model_copy(update={"metrics": errors})

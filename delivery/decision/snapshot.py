@@ -131,6 +131,15 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """How long this process has seen to the Release: responsible `since`, and its newest look at telemetry, whatever
+    that brought; None where there was none yet."""
+
+    since: float
+    looked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """The policy and the Service that apply to a Deployment, or the sentence that says why none does."""
 
@@ -147,7 +156,7 @@ class Snapshot:
 
     `left_over` names objects of ours that nothing needs.
     `release` is the active one, `previous` are the finished ones, oldest first; `superfluous` are active ones beside
-    `release`, which must not be.
+    `release`, which must not be. `watch` is None where nobody has seen to the Release before.
     """
 
     workload: Workload | None
@@ -161,4 +170,5 @@ class Snapshot:
     previous: tuple[Release, ...] = ()
     superfluous: tuple[Release, ...] = ()
     look: Look | None = None
+    watch: Watch | None = None
     left_over: tuple[str, ...] = ()

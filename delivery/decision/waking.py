@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from delivery.decision.snapshot import Watch
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import Phase, ReleaseStatus
 
@@ -29,6 +30,20 @@ def last_heard(status: ReleaseStatus) -> float | None:
     return max((since for since in known if since is not None), default=None)
 
 
+def silent_for(status: ReleaseStatus, watch: Watch | None, now: float) -> float | None:
+    """Seconds for which requests of the canary were looked for in vain; None where nothing can be said yet. What
+    passed while nobody looked tells nothing: not of the canary, and not of Prometheus.
+    """
+    if watch is None:
+        return None
+    heard, analysis = last_heard(status), status.analysis
+    if analysis.started_at is None:  # nothing is asked yet: what it waits for is its route
+        return now - max(watch.since, status.stage_since or now if heard is None else heard)
+    if watch.looked_at is None:
+        return None
+    return min(now - (heard or now), analysis.silent + now - watch.looked_at)
+
+
 def moves(status: ReleaseStatus, verdict: str, policy: DeliveryPolicySpec, now: float) -> bool:
     """Whether a pass with a look of this verdict would bring the Release further."""
     if verdict == ROLL_BACK:
@@ -40,12 +55,12 @@ def moves(status: ReleaseStatus, verdict: str, policy: DeliveryPolicySpec, now: 
     return elapsed > longest_step(status, policy) or (verdict == ADVANCE and elapsed >= shortest_step(status, policy))
 
 
-def next_deadline(status: ReleaseStatus, policy: DeliveryPolicySpec, now: float) -> float:
+def next_deadline(status: ReleaseStatus, policy: DeliveryPolicySpec, watch: Watch | None, now: float) -> float:
     """Seconds until time alone may decide something about a judged step, or until it is worth looking all the same."""
-    elapsed, silent = now - (status.step_since or now), now - (last_heard(status) or now)
+    elapsed, silent = now - (status.step_since or now), silent_for(status, watch, now)
     waits = (
         shortest_step(status, policy) - elapsed,
         longest_step(status, policy) - elapsed,
-        policy.analysis.no_data.deadline - silent,
+        policy.analysis.no_data.deadline - (silent or 0.0),
     )
     return max(SOONEST_S, min(RESYNC_S, *(wait + SOONEST_S for wait in waits if wait >= 0)))

@@ -15,8 +15,10 @@ from delivery.reconcile.rows import Row
 from delivery.resources.metrics import CounterRatioMetric, ErrorRateMetric, GaugeMeanMetric, LatencyMetric, Metric
 from delivery.resources.policy import DeliveryPolicySpec
 from delivery.resources.release import AnalysisRecord, CustomMetricRecord
+from delivery.telemetry.reasons import clipped
 from delivery.telemetry.samples import ArmIncrement, CustomReading, Sample
 
+QUERIES_SHOWN, PROBLEM_SHOWN = 3000, 200  # characters: a Release is a record, and must stay a small object
 LEAST_SLOWING = 0.1  # no canary can be shown not to be slower at all
 EVERYTHING = Tolerance(0.9, 10.0)  # of a row that is judged by its latency alone
 
@@ -80,12 +82,15 @@ def custom_evidence(
 def with_answers(
     policy: DeliveryPolicySpec, records: Mapping[str, CustomMetricRecord], readings: Mapping[str, CustomReading]
 ) -> dict[str, CustomMetricRecord]:
-    """The records with the queries as they were asked, and their last answers."""
+    """The records with the queries as they were asked, and their last answers; of long ones the beginning."""
     kinds = {metric.name: metric.kind for metric in policy.analysis.custom}
+    longest = QUERIES_SHOWN // max(1, sum(len(reading.queries) for reading in readings.values()))
     told = {}
     for name, reading in readings.items():
         known = records.get(name) or CustomMetricRecord(kind=kinds.get(name, ""))
-        news = {"queries": dict(reading.queries), "answer": dict(reading.answer), "problem": reading.problem}
+        asked = {part: clipped(query, longest) for part, query in reading.queries.items()}
+        problem = reading.problem and clipped(reading.problem, PROBLEM_SHOWN)
+        news = {"queries": asked, "answer": dict(reading.answer), "problem": problem}
         told[name] = known.model_copy(update=news)
     return {**records, **told}
 

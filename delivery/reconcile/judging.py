@@ -58,11 +58,13 @@ def judge_settings(policy: DeliveryPolicySpec, dispersion: float | None = None) 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is judged: a Release at its step, its newest analysis, and what was read for it since."""
+    """What is judged: a Release at its step, its newest analysis, and what was read for it since. `looked_at`: when
+    this process made that analysis, None where it has made none."""
 
     release: Release
     record: AnalysisRecord
     reading: Reading
+    looked_at: float | None = None
 
     @property
     def fresh(self) -> list[Sample]:
@@ -90,7 +92,7 @@ def analyse(cases: Sequence[Case], now: float) -> list[Analysed]:
     """
     works = [_Work.begin(case) for case in cases]
     _judge(works, now)
-    return [work.done() for work in works]
+    return [work.done(now) for work in works]
 
 
 @dataclass(slots=True)
@@ -141,12 +143,13 @@ class _Work:
             self.look = _look(judgement, self.policy, now)
         self.record = self.record.model_copy(update=changes)
 
-    def done(self) -> Analysed:
+    def done(self, now: float) -> Analysed:
         reading, heard = self.case.reading, [sample.end for sample in self.fresh if sample.canary.requests > 0]
         updated = self.record.model_copy(
             update={
                 "data_through": max(self.case.through, reading.data_through),
                 "last_data_at": heard[-1] if heard else self.record.last_data_at,
+                "silent": max(0.0, now - heard[-1]) if heard else self._silent(now),
                 "problem": reading.problem or self.problem,
                 "problem_reason": reading.reason.value if reading.reason else None,
                 "queries": reading.queries,
@@ -154,6 +157,13 @@ class _Work:
             }
         )
         return Analysed(updated, self.look, self.case.release.status.step)
+
+    def _silent(self, now: float) -> float:
+        """For how long a controller has looked in vain: the time in which none looked does not count, nor does what
+        was before the present step."""
+        before, step_since = self.case.looked_at, self.case.release.status.step_since or 0.0
+        known = 0.0 if before is not None and step_since > before else self.record.silent
+        return known + max(0.0, now - max(now if before is None else before, step_since))
 
 
 def _judge(works: Sequence[_Work], now: float) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 
 import structlog
 
@@ -12,11 +14,13 @@ from delivery.reconcile.checkpoints import Checkpoints, Waiting
 from delivery.reconcile.judging import analyse
 from delivery.reconcile.watched_release import Newest, WatchedRelease, first_need, is_judged
 from delivery.resources.release import Release
-from delivery.telemetry.collector import Collector
+from delivery.telemetry.collector import Collector, Histories
+from delivery.telemetry.needs import Need
 from delivery.telemetry.samples import Reading, StableHistory
 
 log = structlog.get_logger()
 LOOK_EVERY_S = 0.2
+LOOK_OF_EACH_S = 0.0002  # for each release as much longer
 HISTORY_AGAIN_S = 60.0
 HISTORIES_A_LOOK = 100  # each is an hour of data: many releases that begin together must not wait for all of them
 
@@ -40,6 +44,8 @@ class Observation:
         self._wake = wake
         self._settle_s = settle_s
         self._watched: dict[str, WatchedRelease] = {}
+        self._asked: dict[str, tuple[WatchedRelease, Need]] = {}
+        self._histories: list[tuple[list[Need], Future[Histories]]] = []
         self._checkpoints = Checkpoints()
         self._stirred = threading.Event()
         self._stopped = threading.Event()
@@ -64,30 +70,57 @@ class Observation:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            try:
-                looked = self.look()
-            except Exception:  # the next look may go well, and no look at all would end every release
-                log.exception("look failed by a defect")
-                looked = True
-            if looked:
-                self._stopped.wait(LOOK_EVERY_S)
+            if self._safely(self.look):
+                self._heed(LOOK_EVERY_S + LOOK_OF_EACH_S * len(self._watched))
             else:
                 self._stirred.wait()
                 self._stirred.clear()
 
+    def _heed(self, seconds: float) -> None:
+        """Judges answers as they come until the next look is due: to find what is due of many takes its time."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._stopped.wait(min(LOOK_EVERY_S, left)):
+            self._safely(self._judge_answers)
+
+    def _safely(self, work: Callable[[], bool | None]) -> bool:
+        """What it says; after a defect True: the next look may go well, and no look at all would end every release."""
+        try:
+            return work() is not False
+        except Exception:
+            log.exception("look failed by a defect")
+            return True
+
     def look(self) -> bool:
-        """Collects and judges what is due for every judged Release, and wakes passes; False where nothing is judged."""
+        """Asks for what is due of every judged Release, judges what was answered since, and wakes passes; False where
+        nothing is judged. Nothing is waited for: what is slow to come is judged when it is there.
+        """
         self._follow([release for release in self._active() if is_judged(release)])
         if not self._watched:
             return False
         now = self._clock.now()
-        watched = self._watched.values()
-        needs = [need for each in watched if (need := each.due(now, self._settle_s)) is not None]
+        self._take_histories()
+        self._judge_answers()
+        under_way = self._collector.under_way
+        idle = [each for each in self._watched.values() if each.release.key not in under_way]
+        self._learn([each for each in idle if each.is_due(now, self._settle_s) and each.lacks_history(now)], now)
+        needs = [need for each in idle if (need := each.due(now, self._settle_s)) is not None]
+        self._asked.update({need.release: (self._watched[need.release], need) for need in needs})
         if needs:
-            self._learn([each for need in needs if (each := self._watched[need.release]).lacks_history(now)], now)
-            for readings in self._collector.collect(needs, now):
-                self._judge(readings)
+            self._collector.ask(needs, now)
+            self._judge_answers()
         return True
+
+    def _judge_answers(self) -> None:
+        for readings in self._collector.answers():
+            wanted = {key: reading for key, reading in readings.items() if self._is_wanted(key)}
+            if wanted:
+                self._judge(wanted)
+
+    def _is_wanted(self, key: str) -> bool:
+        """Whether it was for this Release as it is known now that was asked: it may have ended meanwhile, or another
+        process may have recorded more, which would be counted twice."""
+        watched, need = self._asked.pop(key)
+        return self._watched.get(key) is watched and watched.stands_at(need.data_through)
 
     def _follow(self, judged: Iterable[Release]) -> None:
         gone = set(self._watched)
@@ -102,17 +135,28 @@ class Observation:
             del self._watched[key]
 
     def _learn(self, lacking: list[WatchedRelease], now: float) -> None:
-        """Once for each release whose noise is not known; after a failure again a while later."""
+        """Once for each release whose noise is not known; after a failure again a while later. The first look of a
+        release waits for it for a while, for what stable was like is learned before anything is judged."""
         asked = lacking[:HISTORIES_A_LOOK]
         for watched in asked:
-            watched.history_due = now + HISTORY_AGAIN_S
-        found = self._collector.histories([first_need(watched.release) for watched in asked])
-        for watched in asked:
-            history = found[watched.release.key]
-            if isinstance(history, StableHistory):
-                watched.history = history
-            else:
-                log.warning("no history of stable yet", release=watched.release.key, problem=str(history))
+            watched.awaits_history(now)
+        self._histories += self._collector.ask_histories([first_need(watched.release) for watched in asked])
+        self._take_histories()
+
+    def _take_histories(self) -> None:
+        still = []
+        for needs, asked in self._histories:
+            if not asked.done():
+                still.append((needs, asked))
+                continue
+            found = asked.result()
+            for watched in (each for need in needs if (each := self._watched.get(need.release))):
+                history = found[watched.release.key]
+                again_at = self._clock.now() + HISTORY_AGAIN_S
+                watched.learn(history if isinstance(history, StableHistory) else None, again_at)
+                if not isinstance(history, StableHistory):
+                    log.warning("no history of stable yet", release=watched.release.key, problem=str(history))
+        self._histories = still
 
     def _judge(self, readings: Mapping[str, Reading]) -> None:
         """Judges the releases of one answer, and wakes those that have something to do by it."""
@@ -123,10 +167,10 @@ class Observation:
         now = self._clock.now()
         analysed = analyse([watched.case(reading) for watched, reading in found], now)
         for (watched, _), known in zip(found, analysed, strict=True):
-            watched.take(known)
+            watched.take(known, now)
         moving = {watched.release.key for watched, _ in found if watched.would_move(now)}
         # One that would move may be kept from it, and is recorded all the same.
-        chosen = self._checkpoints.chosen([_waiting(watched) for watched, _ in found], now)
+        chosen = self._checkpoints.chosen([_waiting(watched) for watched, _ in found if watched.worth_recording], now)
         for key in chosen:
             self._watched[key].turn = True
         for key in sorted({*moving, *chosen}):

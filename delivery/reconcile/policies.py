@@ -14,6 +14,7 @@ from delivery.resources.metrics import Metric
 from delivery.resources.policy import parse_policy
 
 READY, INVALID_QUERY, NOT_TRIED = "Ready", "InvalidQuery", "QueriesNotTried"
+MOST_TOLD = 4  # of the mistakes in one policy's queries, those that are told in full
 DryRun = Callable[[Sequence[Metric]], list[str]]
 
 
@@ -62,7 +63,7 @@ class PolicyChecker:
             mistakes = self._dry_run(spec.analysis.metrics)
         except HeadgateError as problem:
             return _Finding("Unknown", NOT_TRIED, f"{where}: its queries could not be tried yet: {problem}")
-        return _Finding("False", INVALID_QUERY, f"{where}: {'; '.join(mistakes)}") if mistakes else _VALID
+        return _Finding("False", INVALID_QUERY, f"{where}: {_told(mistakes)}") if mistakes else _VALID
 
     def _write(self, kind: Kind, policy: Object, found: _Finding) -> None:
         meta = policy["metadata"]
@@ -79,6 +80,11 @@ class PolicyChecker:
             self._cluster.patch(kind, meta["name"], meta.get("namespace"), body, subresource="status")
         except NotFound:
             return  # deleted meanwhile
+
+
+def _told(mistakes: Sequence[str]) -> str:
+    more = len(mistakes) - MOST_TOLD
+    return "; ".join(mistakes[:MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")
 
 
 def condition_of(policy: Object) -> _Finding | None:

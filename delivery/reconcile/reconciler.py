@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from delivery.clock import Clock
 from delivery.decision.actions import Decision
 from delivery.decision.planner import decide
-from delivery.decision.snapshot import Look
+from delivery.decision.snapshot import Look, Watch
 from delivery.reconcile.apply import Applier, Target
 from delivery.reconcile.gather import Gathered, Gatherer
 from delivery.reconcile.records import Records
@@ -19,11 +19,13 @@ from delivery.resources.release import Release, ReleaseStatus
 
 
 class Judged(NamedTuple):
-    """A Release with its newest analysis, the look at it, and whether the analysis is to be recorded by itself."""
+    """A Release with its newest analysis, the look at it, whether the analysis is to be recorded by itself, and when
+    this process looked last."""
 
     release: Release | None
     look: Look | None = None
     due: bool = True
+    looked_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Reconciler:
         self._applier = applier
         self._clock = clock
         self._known = known
+        self._responsible: dict[tuple[str, str], tuple[str, str, float]] = {}
 
     def reconcile(self, namespace: str, name: str, term: Term) -> Outcome:
         """One pass. Raises Deposed where `term` is over before it ended."""
@@ -80,14 +83,27 @@ class Reconciler:
     def _decide(self, gatherer: Gatherer, found: Gathered, judged: Judged, term: Term) -> Decision:
         if found.deployment is None and found.active is None and not any(old.held for old in found.finished):
             return Decision()
-        return decide(gatherer.snapshot(found, judged.release, judged.look, term.fence), self._clock.now())
+        seen = gatherer.snapshot(found, judged.release, judged.look, term.fence)
+        return decide(replace(seen, watch=self._watch(found, judged, term)), self._clock.now())
+
+    def _watch(self, found: Gathered, judged: Judged, term: Term) -> Watch | None:
+        """Since when this term has seen to the Release: what went on before that it cannot know."""
+        key, now = (found.namespace, found.name), self._clock.now()
+        if found.active is None:
+            self._responsible.pop(key, None)
+            return None
+        uid, fence, since = self._responsible.get(key, ("", "", now))
+        if (uid, fence) != (found.active.uid, term.fence):
+            since = now
+            self._responsible[key] = (found.active.uid, term.fence, now)
+        return Watch(since, judged.looked_at)
 
     def _judge(self, release: Release | None) -> Judged:
         known = self._known(release) if release is not None else None
         if release is None or known is None:
             return Judged(release)
         status = release.status.model_copy(update={"analysis": known.record})
-        return Judged(release.model_copy(update={"status": status}), known.look, known.due)
+        return Judged(release.model_copy(update={"status": status}), known.look, known.due, known.looked_at)
 
     def _record(self, stored: Release | None, decision: Decision, term: Term) -> Release | None:
         if stored is None or decision.status is None:

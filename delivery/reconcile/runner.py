@@ -29,6 +29,7 @@ from delivery.reconcile.watching import Name, OnRelease, Watching
 from delivery.resources.release import Release
 from delivery.settings import Settings
 from delivery.telemetry.collector import Collector
+from delivery.telemetry.reasons import without_credentials
 from mesh_adapters.meshes import Mesh
 
 log = structlog.get_logger()
@@ -94,7 +95,8 @@ class Controller:
         for worker in self._workers:
             worker.start()
         self._leadership.start()
-        log.info("controller started", api=self._cluster.host, prometheus=self._settings.prometheus_url)
+        prometheus = without_credentials(self._settings.prometheus_url)
+        log.info("controller started", api=self._cluster.host, prometheus=prometheus)
 
     def stop(self) -> None:
         """Ends after the passes at work; what they were about to do is done by the next controller."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from delivery.decision.recorded import recorded_policy
@@ -18,29 +19,34 @@ from mesh_adapters.subjects import Counted
 
 LATE_INTERVALS = 2.0  # a look older than that says how the versions did, not how they do
 LATE_S = 5.0
+SILENCE_S = 15.0  # by so much a record's silence may lag behind: an outage is no reason for a write at every look
 
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The newest analysis of a Release, the look where it may still be acted on, and whether it is the turn of the
-    record to be written though nothing else is to do."""
+    """The newest analysis of a Release, the look where it may still be acted on, whether it is the turn of the record
+    to be written though nothing else is to do, and when the analysis was made."""
 
     record: AnalysisRecord
     look: Look | None
     due: bool
+    looked_at: float
 
 
 @dataclass(slots=True)
 class WatchedRelease:
     """`asked`: the newest instant asked for, had or not. The record may be behind `analysed`: what is lost with this
-    process is asked for again. `turn`: it is to be written by the next pass."""
+    process is asked for again. `looked_at`: when that was. `patient_until`: so long the first look waits for the
+    history. `turn`: it is to be written by the next pass."""
 
     release: Release
     need: Need
     analysed: Analysed | None = None
     asked: float = 0.0
+    looked_at: float | None = None
     history: StableHistory | None = None
     history_due: float = 0.0
+    patient_until: float = 0.0
     turn: bool = False
 
     @classmethod
@@ -57,24 +63,47 @@ class WatchedRelease:
         stored = self.release.status.analysis
         return self.analysed.record if self.analysed and _goes_on(self.analysed.record, stored) else stored
 
-    def due(self, now: float, settle_s: float) -> Need | None:
-        """What to ask where an instant has come that was not asked for yet."""
+    @property
+    def through(self) -> float:
+        """Up to where everything was counted."""
         record = self.record
-        through = record.data_through or record.started_at or 0.0
-        newest = (now - settle_s) // self.need.interval * self.need.interval
-        if newest <= max(through, self.asked):
-            return None
-        self.asked = newest
-        return replace(self.need, data_through=through)
+        return record.data_through or record.started_at or 0.0
 
-    def take(self, analysed: Analysed) -> None:
+    def stands_at(self, instant: float) -> bool:
+        """Whether that is where everything was counted up to."""
+        return abs(self.through - instant) <= SAME_INSTANT_S
+
+    def is_due(self, now: float, settle_s: float) -> bool:
+        """Whether an instant has come that was not asked for yet."""
+        return self._newest(now, settle_s) > max(self.through, self.asked)
+
+    def due(self, now: float, settle_s: float) -> Need | None:
+        """What to ask where an instant has come that was not asked for yet, and nothing is waited for."""
+        if now < self.patient_until or not self.is_due(now, settle_s):
+            return None
+        self.asked = self._newest(now, settle_s)
+        counted = self.record.last_data_at is not None
+        return replace(self.need, data_through=self.through, canary_counted=counted)
+
+    def _newest(self, now: float, settle_s: float) -> float:
+        return (now - settle_s) // self.need.interval * self.need.interval
+
+    def awaits_history(self, now: float) -> None:
+        """It is being asked for."""
+        self.history_due, self.patient_until = math.inf, now + self.need.interval
+
+    def learn(self, history: StableHistory | None, again_at: float) -> None:
+        """What stable was like before the release; None where that could not be had, to be asked for again then."""
+        self.history, self.history_due, self.patient_until = history, again_at, 0.0
+
+    def take(self, analysed: Analysed, now: float) -> None:
         """The newest analysis. Once all was learned from the history it is let go: it is an hour of every pod."""
-        self.analysed = analysed
+        self.analysed, self.looked_at = analysed, now
         if analysed.record.state and analysed.record.dispersion is not None:
             self.history = None
 
     def case(self, reading: Reading) -> Case:
-        return Case(self.release, self.record, replace(reading, history=self.history))
+        return Case(self.release, self.record, replace(reading, history=self.history), self.looked_at)
 
     def lacks_history(self, now: float) -> bool:
         return self.history is None and self.record.dispersion is None and now >= self.history_due
@@ -83,7 +112,7 @@ class WatchedRelease:
         """What a pass may use of it for this version of the Release: a look only where it is one at the same step, and
         of the present."""
         analysed = self.analysed
-        if analysed is None or release.uid != self.release.uid:
+        if analysed is None or self.looked_at is None or release.uid != self.release.uid:
             return None
         stored = release.status.analysis
         if not _goes_on(analysed.record, stored):
@@ -93,12 +122,21 @@ class WatchedRelease:
         look = analysed.look
         late = self.need.interval * LATE_INTERVALS + LATE_S
         usable = look is not None and analysed.step == release.status.step and now - look.at <= late
-        return Newest(record, look if usable else None, self.turn)
+        return Newest(record, look if usable else None, self.turn, self.looked_at)
 
     def would_move(self, now: float) -> bool:
         """Whether a pass would bring the Release further by the newest look."""
         look = self.analysed.look if self.analysed else None
         return look is not None and moves(self.release.status, look.verdict, recorded_policy(self.release), now)
+
+    @property
+    def worth_recording(self) -> bool:
+        """Whether the record lacks something that the next process would miss."""
+        stored = self.release.status.analysis
+        if self.analysed is None:
+            return False
+        known = self.analysed.record
+        return not _stands(known, stored) or abs(known.silent - stored.silent) >= SILENCE_S
 
     @property
     def has_news(self) -> bool:
@@ -120,6 +158,11 @@ def _goes_on(known: AnalysisRecord, stored: AnalysisRecord) -> bool:
 
 
 def _same(known: AnalysisRecord, stored: AnalysisRecord) -> bool:
+    return _stands(known, stored) and abs(known.silent - stored.silent) <= SAME_INSTANT_S
+
+
+def _stands(known: AnalysisRecord, stored: AnalysisRecord) -> bool:
+    """Whether nothing was counted since, and nothing else stands in the way."""
     through = (known.data_through or 0.0) - (stored.data_through or 0.0)
     return abs(through) <= SAME_INSTANT_S and known.problem == stored.problem
 

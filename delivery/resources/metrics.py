@@ -12,7 +12,9 @@ from delivery.resources.query_template import QueryTemplate
 from delivery.resources.spec import Spec
 
 QUANTILES = (0.5, 0.95, 0.99)
-MOST_METRICS = 10
+MOST_METRICS = 8
+LONGEST_NAME = 63  # characters; it is told with everything that is told of a metric
+LONGEST_TOGETHER = 4000  # characters of all queries of a policy: every Release keeps them
 _DIFFERENCED = re.compile(r"\b(rate|irate|increase|delta|idelta)\s*\(")
 
 
@@ -135,8 +137,23 @@ def judgeable(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
         )
     if len(metrics) > MOST_METRICS:
         raise ValueError(f"{len(metrics)} metrics are more than {MOST_METRICS}: each shares the risk with the others")
-    names = [metric.name for metric in metrics]
+    _require_distinct([metric.name for metric in metrics])
+    length = sum(len(text) for metric in metrics for text in _queries(metric))
+    if length > LONGEST_TOGETHER:
+        raise ValueError(f"{length} characters of queries are more than {LONGEST_TOGETHER} together; record rules")
+    return metrics
+
+
+def _require_distinct(names: list[str]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise ValueError(f"two metrics are called {twice!r}: give each a name of its own")
-    return metrics
+    long = next((name for name in names if len(name) > LONGEST_NAME), None)
+    if long:
+        raise ValueError(f"the name {long[:20]!r}... has more than {LONGEST_NAME} characters")
+
+
+def _queries(metric: Metric) -> list[str]:
+    """PromQL only: a histogram's unit is no query."""
+    written = metric.query.model_dump(exclude={"unit"}) if metric.query else {}
+    return list(written.values())

@@ -42,7 +42,8 @@ FURTHER: tuple[tuple[str, str], ...] = (
     ),
     (
         "spec.analysis.metrics",
-        "exactly one `errorRate` and at most one `latency` without a query; names differ; ten in all",
+        "exactly one `errorRate` and at most one `latency` without a query; names differ; eight in all, and 4,000 "
+        "characters of queries",
     ),
     ("spec.analysis.metrics[].query", "counters as they are, without `rate()`; a template that tells versions apart"),
 )

@@ -18,6 +18,7 @@ _TOKEN = re.compile(
     |(?P<other>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`)|(?P<comment>\#[^\n]*)""",
     re.VERBOSE,
 )
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "'": "\\'", "\n": "\\n"})
 
 
@@ -39,6 +40,8 @@ class QueryTemplate:
         if not named & set(TELLING_APART):
             told = " or ".join(f"{{{{ {name} }}}}" for name in TELLING_APART)
             raise InvalidSpec(f"the query asks the same of both versions: match a label by {told}")
+        if not self._closed():
+            raise InvalidSpec("a bracket or a quote of the query is not closed, or closes what was not opened")
 
     def resolved(self, values: Mapping[str, str]) -> str:
         """The query for these values, each taken literally, whatever is in it."""
@@ -54,6 +57,16 @@ class QueryTemplate:
 
     def _matched(self) -> list[str]:
         return [token["string"] for token in _TOKEN.finditer(self.text) if token["string"] is not None]
+
+    def _closed(self) -> bool:
+        """Many policies' queries are asked as one: none may reach into the next."""
+        open_ones: list[str] = []
+        for mark in re.sub(r"[^][(){}\"'`]", "", _TOKEN.sub("", self.text)):
+            if mark in _CLOSING:
+                open_ones.append(_CLOSING[mark])
+            elif not open_ones or open_ones.pop() != mark:  # a quote that is left belongs to no string
+                return False
+        return not open_ones
 
     def _everywhere(self) -> list[str]:
         return _PLACE.findall(self.text)

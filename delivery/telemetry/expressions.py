@@ -66,7 +66,7 @@ def common_query(numbered: Sequence[tuple[int, Expression]], *, last_known: bool
 
 
 def _asked(promql: str, last_known: bool) -> str:
-    return f"last_over_time(({promql})[{LOOK_BACK}:])" if last_known else promql
+    return f"last_over_time(({promql}\n)[{LOOK_BACK}:])" if last_known else promql
 
 
 def _labelled(number: int, promql: str) -> str:

@@ -15,12 +15,18 @@ from delivery.telemetry.reasons import MetricsUnavailable, Reason
 from mesh_adapters.subjects import LabelMatch
 
 LOOKBACK_S = 300.0  # Prometheus' own default
-_QUERY = re.compile(
-    r"sum by \((?P<by>[^)]*)\) "
-    r"\((?P<over>last_over_time\()?(?P<metric>\w+)\{(?P<matches>.*)\}(?:\[(?P<minutes>\d+)m\]\))?\)"
+_QUERY = re.compile(r"(?P<over>sum|max) (?P<kept>by|without) \((?P<labels>[^)]*)\) \((?P<selection>.*)\)", re.DOTALL)
+_SELECTOR = re.compile(
+    r"(?P<over>last_over_time\(|(?P<timed>timestamp\())?"
+    r"(?P<metric>\w+)\{(?P<matches>(?:[^\"{}]|\"(?:[^\"\\]|\\.)*\")*)\}"
+    r"(?:\[(?P<window>\d+)(?P<unit>[md])\]\))?(?: offset (?P<offset>\d+)s)?(?(timed)\))",
+    re.DOTALL,
 )
+_SELECTORS = re.compile(r"[(]*S[)]*(?: or [(]*S[)]*)*")
+_TWICE = re.compile(r'(?P<now>.*) or label_replace\((?P<past>max by .*), "headgate_past", "1", "", ""\)', re.DOTALL)
 _PART = re.compile(r'label_replace\(\((?P<asked>.*?)\n\), "headgate_part", "(?P<part>\d+)", "", ""\)', re.DOTALL)
-_EARLIER = re.compile(r"last_over_time\(\((?P<asked>.*)\)\[(?P<minutes>\d+)m:\]\)", re.DOTALL)
+_EARLIER = re.compile(r"last_over_time\(\((?P<asked>.*)\n\)\[(?P<minutes>\d+)m:\]\)", re.DOTALL)
+_UNIT_S = {"m": 60.0, "d": 86_400.0}
 _MATCH = re.compile(r'(\w+)(=~|!~|!=|=)"((?:[^"\\]|\\.)*)"')
 
 
@@ -61,10 +67,25 @@ class MemoryPrometheus:
         del within_s  # it answers at once
         self.check()
         self.asked.append((promql, at))
+        return self._points(promql, at)
+
+    def query_range(self, promql: str, start: float, end: float, step: float) -> list[tuple[float, list[Point]]]:
+        """The same at `start`, `start + step`, ... up to `end`."""
+        self.check()
+        self.asked.append((promql, end))
+        count = math.floor((end - start) / step + 1e-9) + 1
+        return [(at, self._points(promql, at)) for at in (start + number * step for number in range(count))]
+
+    def _points(self, promql: str, at: float) -> list[Point]:
+        twice = _TWICE.fullmatch(promql)
+        if twice:
+            past = self._answer(twice["past"], at)
+            told = [Point({**point.labels, "headgate_past": "1"}, point.value) for point in past]
+            return [*self._answer(twice["now"], at), *told]
         if "label_replace(" not in promql:
             return self._answer(promql, at)
         return [
-            Point({**point.labels, "headgate_part": part["part"]}, point.value)
+            Point({**point.labels, "headgate_part": part["part"]}, point.value, point.buckets)
             for part in _PART.finditer(promql)
             for point in self._answer(part["asked"], at)
         ]
@@ -72,38 +93,42 @@ class MemoryPrometheus:
     def _answer(self, promql: str, at: float) -> list[Point]:
         earlier = _EARLIER.fullmatch(promql)
         parsed = _QUERY.fullmatch(earlier["asked"] if earlier else promql)
-        if parsed is None:
+        selection = parsed["selection"] if parsed else ""
+        if parsed is None or not _SELECTORS.fullmatch(_SELECTOR.sub("S", selection)):
             raise InvalidSpec(f"the in-memory Prometheus does not know this form of query: {promql}")
-        matches = [LabelMatch(label, op, _unquoted(v)) for label, op, v in _MATCH.findall(parsed["matches"])]
-        window = float(parsed["minutes"]) * 60 if parsed["over"] else None
-        window = float(earlier["minutes"]) * 60 if earlier else window
-        sums: dict[tuple[tuple[str, str], ...], float] = {}
-        for counter, instance, value in self._shown(at, window):
-            labels = {**dict(counter.labels), "instance": instance}
-            if counter.metric == parsed["metric"] and all(match.holds(labels) for match in matches):
-                # Prometheus leaves a label that is empty out of the answer.
-                group = tuple((name, labels[name]) for name in parsed["by"].split(", ") if labels.get(name))
-                sums[group] = sums.get(group, 0.0) + value
-        return [Point(dict(group), value) for group, value in sums.items()]
+        found: dict[tuple[tuple[str, str], ...], float] = {}
+        for labels, shown in self._selected(selection, at, float(earlier["minutes"]) * 60 if earlier else None):
+            # Prometheus leaves a label that is empty out of the answer.
+            kept = labels if parsed["kept"] == "without" else parsed["labels"].split(", ")
+            group = tuple((name, labels[name]) for name in kept if labels.get(name))
+            known = found.get(group)
+            summed = parsed["over"] == "sum"
+            found[group] = shown if known is None else known + shown if summed else max(known, shown)
+        return [Point(dict(group), value) for group, value in found.items()]
 
-    def query_range(self, promql: str, start: float, end: float, step: float) -> list[tuple[float, list[Point]]]:
-        """The same at `start`, `start + step`, ... up to `end`."""
-        count = math.floor((end - start) / step + 1e-9) + 1
-        return [(at, self.query(promql, at)) for at in (start + number * step for number in range(count))]
+    def _selected(self, selection: str, at: float, window: float | None) -> Iterator[tuple[dict[str, str], float]]:
+        """The series of all selectors: labels, and the value or when it was scraped."""
+        for selector in _SELECTOR.finditer(selection):
+            own = float(selector["window"]) * _UNIT_S[selector["unit"]] if selector["window"] else window
+            matches = [LabelMatch(label, op, _unquoted(v)) for label, op, v in _MATCH.findall(selector["matches"])]
+            for counter, instance, value, when in self._shown(at - float(selector["offset"] or 0), own):
+                labels = {**dict(counter.labels), "instance": instance}
+                if counter.metric == selector["metric"] and all(match.holds(labels) for match in matches):
+                    yield labels, when if selector["timed"] else value
 
-    def _shown(self, at: float, window: float | None) -> Iterator[tuple[Counter, str, float]]:
+    def _shown(self, at: float, window: float | None) -> Iterator[tuple[Counter, str, float, float]]:
         for instance, scrapes in self._scrapes.items():
             reach = LOOKBACK_S if window is None else window
             first, behind = (bisect_right(scrapes, when, key=itemgetter(0)) for when in (at - reach, at))
-            past = [counters for _, counters in scrapes[first:behind]]
-            for counter, value in _last(past if window is not None else past[-1:]):
-                yield counter, instance, value
+            past = scrapes[first:behind]
+            for counter, (value, when) in _last(past if window is not None else past[-1:]):
+                yield counter, instance, value, when
 
 
-def _last(scrapes: Iterable[Scrape]) -> Iterable[tuple[Counter, float]]:
-    last: dict[Counter, float] = {}
-    for counters in scrapes:
-        last.update(counters)
+def _last(scrapes: Iterable[tuple[float, Scrape]]) -> Iterable[tuple[Counter, tuple[float, float]]]:
+    last: dict[Counter, tuple[float, float]] = {}
+    for at, counters in scrapes:
+        last.update({counter: (value, at) for counter, value in counters.items()})
     return last.items()
 
 

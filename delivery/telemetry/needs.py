@@ -19,7 +19,8 @@ class Need:
     """Both arms' counters of one release from `data_through` on, as its mesh calls them.
 
     `interval` in seconds; instants are its multiples. `stable_name` and `canary_name` are of workloads or of Services,
-    whichever `series` counts by.
+    whichever `series` counts by. `canary_counted`: something of the canary was counted before `data_through`, so that
+    what it shows may be counted already.
     """
 
     release: str
@@ -31,6 +32,7 @@ class Need:
     latency: bool = False
     series: Series = ISTIO
     expressions: tuple[Expression, ...] = ()
+    canary_counted: bool = False
 
     @property
     def names(self) -> tuple[Name, Name]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import sys
 import zlib
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from typing import Any
 
-from analysis.increments import increments, merged
+from analysis.increments import fallen, increments, merged, silenced
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import Point
 from delivery.telemetry.samples import CANARY, STABLE, ArmIncrement
@@ -17,15 +18,20 @@ from mesh_adapters.subjects import Name
 
 RequestKey = tuple[str, str, tuple[bool, tuple[str, ...]]]  # instance, arm, (failed, the labels that say so)
 BucketKey = tuple[str, str, float]  # instance, arm, upper bound
+CounterKey = tuple[str, str]  # instance, arm: what restarts together
+NO_SET: Set[RequestKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cumulative counters of one release."""
+    """Cumulative counters of one release. `not_numbers` are shown, as NaN; `silent` are those that their instance does
+    not show any more though it shows others, with what they were (see analysis.increments.silenced).
+    """
 
     requests: Mapping[RequestKey, float] = field(default_factory=dict)
     buckets: Mapping[BucketKey, float] = field(default_factory=dict)
-    not_numbers: int = 0
+    not_numbers: Set[RequestKey] = NO_SET
+    silent: Mapping[RequestKey, float] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -38,38 +44,62 @@ class Table:
 
     @property
     def has_stable(self) -> bool:
-        return any(arm == STABLE for _, arm, _ in self.requests)
+        return self.has(STABLE)
 
-    def with_stable_of(self, other: Table) -> Table:
-        """This table where stable is known as `other` shows it."""
-        requests = {key: value for key, value in other.requests.items() if key[1] == STABLE}
-        buckets = {key: value for key, value in other.buckets.items() if key[1] == STABLE}
-        return Table({**self.requests, **requests}, {**self.buckets, **buckets})
+    def has(self, arm: str) -> bool:
+        """Whether there is a counter of that arm."""
+        return any(key[1] == arm for key in self.requests)
+
+    def counters(self) -> set[CounterKey]:
+        """Of which instances and arms there is something."""
+        return {key[:2] for key in self.requests}
+
+    def with_own(self, counters: Collection[CounterKey], other: Table) -> Table:
+        """This table where these counters are known as `other` shows them, so that they add nothing by it."""
+        requests = {key: value for key, value in other.requests.items() if key[:2] in counters}
+        buckets = {key: value for key, value in other.buckets.items() if key[:2] in counters}
+        known = {**self.requests, **requests}, {**self.buckets, **buckets}
+        return Table(*known, self.not_numbers, self.silent) if requests or buckets else self
+
+    def with_known(self, requests: Mapping[Any, float], buckets: Mapping[Any, float]) -> Table:
+        """This table where these sums are known to be so much."""
+        known = {**self.requests, **requests}, {**self.buckets, **buckets}
+        return Table(*known, self.not_numbers, self.silent)
 
     def backed_by(self, earlier: Table) -> Table:
         """This table with, of `earlier`, only the counters that show nothing at all here.
 
         A counter that shows itself here is taken whole from here: a series it no longer has was lost to a restart.
+        What one that is no number was is not known, only that it was something.
         """
-        shown = {key[:2] for key in (*self.requests, *self.buckets)}
+        shown = {key[:2] for key in (*self.requests, *self.buckets, *self.not_numbers)}
         requests = {key: value for key, value in earlier.requests.items() if key[:2] not in shown}
         buckets = {key: value for key, value in earlier.buckets.items() if key[:2] not in shown}
-        return Table({**requests, **self.requests}, {**buckets, **self.buckets})
+        silent = {key: earlier.requests.get(key, math.nan) for key in self.not_numbers}
+        return Table({**requests, **self.requests}, {**buckets, **self.buckets}, silent=silent)
 
     def followed_by(self, later: Table) -> Table:
         """The last known value of every counter after `later` was seen."""
-        return Table(merged(self.requests, later.requests, _counter), merged(self.buckets, later.buckets, _counter))
+        return Table(
+            merged(self.requests, later.requests, _counter),
+            merged(self.buckets, later.buckets, _counter),
+            silent=silenced(self.requests, later.requests, _counter, self.silent),
+        )
 
     def added(self, later: Table) -> tuple[ArmIncrement, ArmIncrement]:
         """Stable's and canary's increments from here to `later`."""
-        requests = increments(self.requests, later.requests, _counter)
+        requests = increments(self.requests, later.requests, _counter, self.silent)
         buckets = increments(self.buckets, later.buckets, _counter)
         return _arm(STABLE, requests, buckets), _arm(CANARY, requests, buckets)
+
+    def fallen(self, later: Table) -> tuple[set[CounterKey], set[CounterKey]]:
+        """The counters of `later` that are below what is known, by their requests and by their buckets."""
+        return fallen(self.requests, later.requests, _counter), fallen(self.buckets, later.buckets, _counter)
 
     def added_by_instance(self, later: Table, arm: str) -> dict[str, tuple[float, float]]:
         """What each instance of an arm added from here to `later`: requests and errors."""
         found: dict[str, tuple[float, float]] = {}
-        for (instance, owner, kind), value in increments(self.requests, later.requests, _counter).items():
+        for (instance, owner, kind), value in increments(self.requests, later.requests, _counter, self.silent).items():
             if owner == arm:
                 requests, errors = found.get(instance, (0.0, 0.0))
                 found[instance] = requests + value, errors + (value if kind[0] else 0.0)
@@ -92,63 +122,90 @@ def tables(
     series: Series, needs: Iterable[Need], requests: Iterable[Point], buckets: Iterable[Point]
 ) -> dict[str, Table]:
     """Each release's table out of the answers for many."""
-    decoding = _Decoding(series, needs)
+    decoding = Decoding(series, needs)
     for point in requests:
         decoding.requests(point)
     for point in buckets:
         decoding.bucket(point)
-    return {release: Table(*found) for release, found in decoding.found.items()}
+    return decoding.tables()
 
 
-class _Decoding:
-    """Puts points where they belong. Answers have some hundred thousand of them, so what recurs is worked out once."""
+@dataclass(slots=True)
+class _Found:
+    """One release's table on its way. `broken` are the histograms of which a bucket is no number: one that is read in
+    part would show fewer requests below a higher bound than below a lower one."""
+
+    requests: dict[RequestKey, float] = field(default_factory=dict)
+    buckets: dict[BucketKey, float] = field(default_factory=dict)
+    not_numbers: set[RequestKey] = field(default_factory=set)
+    broken: set[CounterKey] = field(default_factory=set)
+
+    def table(self) -> Table:
+        buckets = self.buckets
+        if self.broken:
+            buckets = {key: value for key, value in buckets.items() if key[:2] not in self.broken}
+        return Table(self.requests, buckets, frozenset(self.not_numbers) if self.not_numbers else NO_SET)
+
+
+class Decoding:
+    """Puts points where they belong. Answers have some hundred thousand of them, so what recurs is worked out once.
+    `strays` is how many were of nobody's."""
 
     def __init__(self, series: Series, needs: Iterable[Need]) -> None:
         self._series = series
         self._kinds: dict[tuple[str, ...], tuple[bool, tuple[str, ...]]] = {}
         self._bounds: dict[str, float] = {}
-        self._arms: dict[Name, list[tuple[str, str]]] = {}
-        self.found: dict[str, tuple[dict[RequestKey, float], dict[BucketKey, float], int]] = {}
+        self._arms: dict[Name, list[tuple[_Found, str]]] = {}
+        self._found: dict[str, _Found] = {}
+        self.strays = self.points = 0
         for need in needs:
-            self.found[need.release] = ({}, {}, 0)
+            found = self._found[need.release] = _Found()
             for name, arm in zip(need.names, (STABLE, CANARY), strict=True):
-                self._arms.setdefault(name, []).append((need.release, arm))
+                self._arms.setdefault(name, []).append((found, arm))
+
+    def tables(self) -> dict[str, Table]:
+        """What was found of each release."""
+        return {release: found.table() for release, found in self._found.items()}
 
     def requests(self, point: Point) -> None:
-        labels = point.labels
-        for release, arm in self._arms_of(labels):
-            counted, buckets, strange = self.found[release]
-            if not math.isfinite(point.value):
-                self.found[release] = (counted, buckets, strange + 1)
-                continue
+        labels, owners = point.labels, self.owners(point.labels)
+        self.points += 1
+        self.strays += not owners
+        for found, arm in owners:
             # Kept apart by label: a restart shows in one series' drop that a sum over them could hide.
-            key = (self._instance(labels), arm, self._kind(labels))
-            counted[key] = counted.get(key, 0.0) + point.value
+            key = (self._instance(labels), arm, self.kind(labels))
+            if math.isfinite(point.value):
+                found.requests[key] = found.requests.get(key, 0.0) + point.value
+            else:
+                found.not_numbers.add(key)
 
     def bucket(self, point: Point) -> None:
-        bound = self._bound(point.labels.get("le", "nan"))
-        if not math.isfinite(point.value) or math.isnan(bound):
+        bound = self.bound(point.labels.get("le", "nan"))
+        if math.isnan(bound):
             return
         instance = self._instance(point.labels)
-        for release, arm in self._arms_of(point.labels):
-            self.found[release][1][instance, arm, bound] = point.value
+        for found, arm in self.owners(point.labels):
+            if math.isfinite(point.value):
+                found.buckets[instance, arm, bound] = point.value
+            else:
+                found.broken.add((instance, arm))
 
     def _instance(self, labels: Mapping[str, str]) -> str:
         """One string for all series of an instance: they are remembered, and they are many."""
         return sys.intern(labels.get(self._series.instance, ""))
 
-    def _arms_of(self, labels: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    def owners(self, labels: Mapping[str, str]) -> Sequence[tuple[_Found, str]]:
         name = self._series.subject.of(labels)
         return self._arms.get(name, ()) if name else ()
 
-    def _kind(self, labels: Mapping[str, str]) -> tuple[bool, tuple[str, ...]]:
+    def kind(self, labels: Mapping[str, str]) -> tuple[bool, tuple[str, ...]]:
         values = tuple(labels.get(label, "") for label in self._series.classified_by)
         known = self._kinds.get(values)
         if known is None:
             known = self._kinds[values] = (self._series.failed(labels), values)
         return known
 
-    def _bound(self, le: str) -> float:
+    def bound(self, le: str) -> float:
         if le not in self._bounds:
             self._bounds[le] = _number(le)
         return self._bounds[le]
@@ -161,7 +218,7 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _counter(key: tuple[str, str, object]) -> Hashable:
+def _counter(key: tuple[str, str, object]) -> CounterKey:
     return key[:2]
 
 

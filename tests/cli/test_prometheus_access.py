@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ def test_every_field_arrives(file: Path) -> None:
     [
         ("bearerToken: x", "bearerToken: unknown field; remove it or correct its name"),
         ("timeout: soon", "timeout: "),
+        ("headers: {Authorization: [hunter2]}", "headers.Authorization: "),
         ("basicAuth: {username: me}", "basicAuth.passwordFile: "),
         ("a: [", "is no YAML: while parsing"),
         ("- 1", "the whole: not an object"),
@@ -68,6 +70,13 @@ def test_a_mistake_names_the_file_and_the_field(file: Path, text: str, message: 
     file.write_text(text)
     with pytest.raises(InvalidSpec, match=re.escape(f"--prometheus-access {file}") + ".*" + re.escape(message)):
         access_of(URL, file)
+
+
+def test_a_mistake_does_not_tell_what_may_be_a_secret(file: Path) -> None:
+    file.write_text("{headers: {Authorization: [hunter2]}, proxy: [hunter2], bearerToken: hunter2}")
+    with pytest.raises(InvalidSpec) as told:
+        access_of(URL, file)
+    assert "hunter2" not in "".join(traceback.format_exception(told.value))
 
 
 def test_the_command_says_so_in_one_line(file: Path) -> None:

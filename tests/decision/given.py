@@ -16,6 +16,7 @@ from delivery.decision.snapshot import (
     RouteState,
     Snapshot,
     StableSet,
+    Watch,
     Workload,
 )
 from delivery.resources.policy import DeliveryPolicySpec, parse_policy
@@ -140,6 +141,7 @@ def snapshot(active: Release | None, **changes: Any) -> Snapshot:
         back_ends=BackEnds(exist=True, partly=True, stable_hash=f"pod-{STABLE}", stable_ready=4),
         route=RouteState(weight=weight),
         release=active,
+        watch=Watch(NOW - 1000, NOW),
     )
     return replace(made, **changes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from delivery.decision.phases import FIRST_STAGE, HISTORY_LIMIT, MOVES, STAGES, IllegalMove, enter, move
+from delivery.decision.phases import FIRST_STAGE, HISTORY_LIMIT, LINE_LIMIT, MOVES, STAGES, IllegalMove, enter, move
 from delivery.resources.release import Phase, ReleaseStatus, Stage
 from tests.decision.given import NOW
 
@@ -53,6 +53,8 @@ def test_a_final_move_notes_the_end_and_the_diary_is_bounded() -> None:
     for _ in range(HISTORY_LIMIT):
         status = move(move(status, Phase.PAUSED, "A", "", NOW), Phase.SHIFTING, "B", "", NOW)
     assert len(status.history) == HISTORY_LIMIT
+    told = move(status, Phase.PAUSED, "A", "x" * 1000, NOW)
+    assert (len(told.history[-1].message), len(told.message)) == (LINE_LIMIT, 1000)
 
 
 def test_entering_a_stage_starts_its_clock_and_nothing_else() -> None:

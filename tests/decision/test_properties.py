@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from delivery.decision.actions import Announce, PauseDeployment, RestoreRoute, SetTemplate, SetWeight
 from delivery.decision.phases import MOVES, STAGES
 from delivery.decision.planner import decide
-from delivery.decision.snapshot import BackEnds, CanaryState, Configuration, RouteState, Snapshot
+from delivery.decision.snapshot import BackEnds, CanaryState, Configuration, RouteState, Snapshot, Watch
 from delivery.resources.release import AnalysisRecord, Intent, Phase, Release, Stage, Traffic
 from tests.decision.given import (
     CANARY,
@@ -102,6 +102,7 @@ def snapshots(draw: st.DrawFn, phase: Phase, stage: Stage) -> Snapshot:
         release=draw(releases(phase, stage)),
         previous=tuple(draw(st.lists(releases(Phase.ROLLED_BACK, Stage.NONE), max_size=1))),
         look=draw(st.none() | st.sampled_from(["RollBack", "Advance", "Undecided"]).map(look)),
+        watch=draw(st.none() | st.builds(Watch, TIMES.filter(bool), TIMES)),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from delivery.decision.actions import Announce, EnsureCanary, SetWeight
-from delivery.decision.snapshot import CanaryState, RouteState
+from delivery.decision.snapshot import CanaryState, RouteState, Watch
 from delivery.resources.release import AnalysisRecord, Intent, Phase, Stage, Traffic
 from tests.decision.given import (
     NOW,
@@ -27,7 +27,7 @@ from tests.decision.given import (
 GATED = policy(steps=[{"weight": 5, "gate": "approval"}, 50])
 PAUSING = {**POLICY, "analysis": {**POLICY["analysis"], "noData": {"deadline": "30s", "action": "pause"}}}
 FED = AnalysisRecord(started_at=NOW - 100, last_data_at=NOW - 2)
-SILENT = AnalysisRecord(started_at=NOW - 100, last_data_at=NOW - 31)
+SILENT = AnalysisRecord(started_at=NOW - 100, last_data_at=NOW - 31, silent=31)
 
 
 def canary(replicas: int, ready: int) -> CanaryState:
@@ -127,8 +127,26 @@ def test_the_resolved_problem_of_the_telemetry_is_in_the_message() -> None:
 
 def test_the_no_data_deadline_runs_from_the_latest_of_data_warm_up_and_step() -> None:
     assert recorded(decided(release(step_since=NOW - 29, analysis=SILENT))).phase is Phase.SHIFTING
-    warm = AnalysisRecord(started_at=NOW + 3)
+    warm = AnalysisRecord(started_at=NOW + 3, silent=31)
     assert recorded(decided(release(step_since=NOW - 31, analysis=warm))).phase is Phase.SHIFTING
+
+
+def test_only_time_in_which_somebody_looked_counts_against_the_no_data_deadline() -> None:
+    away = AnalysisRecord(started_at=NOW - 4000, last_data_at=NOW - 3600, silent=12)
+    shifting = release(step_since=NOW - 3900, analysis=away)
+    for not_looked in (None, Watch(NOW), Watch(NOW - 3700)):
+        assert recorded(decided(shifting, watch=not_looked)).phase is Phase.SHIFTING
+    assert recorded(decided(shifting, watch=Watch(NOW - 17, looked_at=NOW - 17))).phase is Phase.SHIFTING
+    given_up = recorded(decided(shifting, watch=Watch(NOW - 19, looked_at=NOW - 19)))
+    assert given_up.reason == "NoData"
+    assert "for 31 s" in given_up.message  # 12 s by the former controller's record, 19 s by this one
+
+
+def test_a_route_that_is_not_followed_counts_from_when_somebody_could_put_it_right() -> None:
+    waiting = release(step_since=None, stage_since=NOW - 3600, analysis=AnalysisRecord())
+    gone = RouteState(problem="VirtualService shop/web is gone; put it back")
+    assert recorded(decided(waiting, route=gone, watch=Watch(NOW - 29))).reason == "RouteInvalid"
+    assert recorded(decided(waiting, route=gone, watch=Watch(NOW - 31))).reason == "NoData"
 
 
 def test_a_mesh_that_does_not_follow_is_asked_again_and_given_up_at_the_deadline() -> None:

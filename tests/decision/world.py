@@ -18,6 +18,7 @@ from delivery.decision.snapshot import (
     RouteState,
     Snapshot,
     StableSet,
+    Watch,
     Workload,
 )
 from delivery.resources.policy import parse_policy
@@ -130,7 +131,14 @@ class World:
             release=active,
             previous=tuple(found for found in self.records if not found.active),
             look=seen,
+            watch=self._watch(active),
         )
+
+    def _watch(self, active: Release | None) -> Watch | None:
+        if active is None:
+            return None
+        analysis = active.status.analysis
+        return Watch(0.0, max(analysis.last_data_at or 0.0, analysis.started_at or 0.0) or None)
 
     def _judged(self) -> tuple[Release | None, Look | None]:
         active = self.active

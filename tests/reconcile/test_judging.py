@@ -143,6 +143,20 @@ def test_why_there_is_no_data_is_recorded_and_forgotten() -> None:
     assert heard.status.analysis.queries == ("the query",)
 
 
+def test_silence_is_what_a_controller_looked_in_vain_and_no_more() -> None:
+    def silence(looked_at: float | None, now: float, known: float = 40.0, step_since: float = NOW - 500) -> float:
+        begun = judged(silent=known, last_data_at=NOW - 400)
+        begun = begun.model_copy(update={"status": begun.status.model_copy(update={"step_since": step_since})})
+        case = Case(begun, begun.status.analysis, reading([], "Prometheus is away"), looked_at)
+        return analyse([case], now)[0].record.silent
+
+    assert silence(None, NOW + 900) == 40  # the first look of a process: what was before it does not know
+    assert silence(NOW, NOW + 10) == 50
+    assert silence(NOW, NOW + 10, step_since=NOW + 4) == 6  # a step begins anew
+    heard = after(judged(silent=40.0), reading(samples(2))).status.analysis
+    assert heard.silent < 40
+
+
 def test_a_sample_that_cannot_be_true_is_left_out_and_said() -> None:
     bad = Sample(NOW, NOW + 0.2, ArmIncrement(10, 0), ArmIncrement(5, 6))
     told = after(judged(), reading([bad, *samples(3)[1:]]))

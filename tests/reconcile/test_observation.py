@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from threading import Event
 
 import pytest
 
@@ -14,11 +15,14 @@ from delivery.resources.release import Phase, Release, Stage
 from delivery.telemetry.collector import Collector
 from delivery.telemetry.memory import MemoryPrometheus
 from delivery.telemetry.needs import Need
-from delivery.telemetry.samples import Reading, StableHistory
+from delivery.telemetry.prometheus import Point
+from delivery.telemetry.samples import StableHistory
 from tests.conditions import eventually
 from tests.decision.given import NOW, POLICY, release
 from tests.reconcile.memory_cluster import StillClock
 from tests.telemetry.istio_counters import requests
+
+PATIENCE_S = 30.0
 
 
 class Watched(Collector):
@@ -34,20 +38,20 @@ class Watched(Collector):
         self.histories_asked += [need.release for need in needs]
         return super().histories(needs)
 
-    def collect(self, needs: Sequence[Need], now: float) -> Iterator[Mapping[str, Reading]]:
+    def ask(self, needs: Sequence[Need], now: float) -> None:
         self.asked.append(sorted(need.release for need in needs))
         if self.mistake:
             mistake, self.mistake = self.mistake, None
             raise mistake
-        return super().collect(needs, now)
+        super().ask(needs, now)
 
 
 class World:
     """Two releases, a Prometheus, and an Observation that runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, prometheus: MemoryPrometheus | None = None) -> None:
         self.clock = StillClock(NOW)
-        self.prometheus = MemoryPrometheus()
+        self.prometheus = prometheus or MemoryPrometheus()
         self.collector = Watched(self.prometheus)
         self.active = [self.judged("web"), self.judged("api")]
         self.woken: list[str] = []
@@ -64,6 +68,10 @@ class World:
         record = begun.status.analysis.model_copy(update={"started_at": NOW, "data_through": through})
         spec = begun.spec.model_copy(update={"deployment": name})
         return begun.model_copy(update={"spec": spec, "status": begun.status.model_copy(update={"analysis": record})})
+
+    def let_go(self) -> None:
+        assert isinstance(self.prometheus, Held)
+        self.prometheus.let_go.set()
 
     def known(self, release: Release) -> Newest:
         known = self.observation.known(release)
@@ -157,6 +165,8 @@ def test_what_is_recorded_already_is_nothing_new(world: World) -> None:
     world.pass_to(NOW + 2, 20)
     eventually(partial(world.woken_at_least, 2))
     stored = world.judged("web", NOW + 2 + 4e-7)  # instants are stored to the microsecond
+    record = stored.status.analysis.model_copy(update={"silent": world.known(world.active[0]).record.silent})
+    stored = stored.model_copy(update={"status": stored.status.model_copy(update={"analysis": record})})
     assert world.known(stored).record is stored.status.analysis
 
 
@@ -233,6 +243,100 @@ def test_nothing_to_judge_asks_nothing_until_it_is_stirred() -> None:
         world.observation.stir()
         eventually(lambda: world.collector.asked)
     finally:
+        world.observation.stop()
+
+
+class Held(MemoryPrometheus):
+    """Whose answers about one workload, or histories if told so, are not there before they are let go."""
+
+    def __init__(self, histories: bool = False) -> None:
+        super().__init__()
+        self.let_go = Event()
+        self.histories = histories
+
+    def query(self, promql: str, at: float, *, within_s: float | None = None) -> list[Point]:
+        if not self.histories and ('"api' in promql or "|api" in promql):
+            self.let_go.wait(PATIENCE_S)
+        return super().query(promql, at, within_s=within_s)
+
+    def query_range(self, promql: str, start: float, end: float, step: float) -> list[tuple[float, list[Point]]]:
+        if self.histories and end - start > 60:
+            self.let_go.wait(PATIENCE_S)
+        return super().query_range(promql, start, end, step)
+
+
+@pytest.fixture
+def held() -> Iterator[World]:
+    """`api` is looked at every 10 s, `web` every 2 s."""
+    made = World(Held())
+    api = made.active[1]
+    policy = {**POLICY, "analysis": {**POLICY["analysis"], "interval": "10s"}}
+    made.active[1] = api.model_copy(update={"spec": api.spec.model_copy(update={"policy": policy})})
+    made.active = [known_noise(release) for release in made.active]
+    made.serve(NOW - 1, 10)
+    made.observation.start()
+    yield made
+    made.let_go()
+    made.observation.stop()
+
+
+def known_noise(release: Release) -> Release:
+    record = release.status.analysis.model_copy(update={"dispersion": 1.0})
+    return release.model_copy(update={"status": release.status.model_copy(update={"analysis": record})})
+
+
+def through(world: World, number: int) -> float | None:
+    known = world.observation.known(world.active[number])
+    return known.record.data_through if known else None
+
+
+def has_come(world: World, to: float) -> bool:
+    return through(world, 0) == to
+
+
+def test_an_answer_that_is_slow_to_come_holds_up_no_others_next_look(held: World) -> None:
+    for number in range(1, 8):
+        held.pass_to(NOW + 2 * number, 10 + 10 * number)
+        eventually(partial(has_come, held, NOW + 2 * number))
+    assert through(held, 1) is None
+    assert [asked.count("shop/api") for asked in held.collector.asked] == [0, 0, 0, 0, 1, 0, 0], "one at a time"
+    held.let_go()
+    eventually(lambda: through(held, 1) == NOW + 10)
+    held.pass_to(NOW + 20, 300)
+    eventually(lambda: through(held, 1) == NOW + 20)
+
+
+def test_an_answer_to_what_somebody_else_has_counted_meanwhile_is_not_counted(held: World) -> None:
+    held.pass_to(NOW + 10, 60)
+    eventually(lambda: through(held, 0) == NOW + 10)
+    ahead = held.judged("api", NOW + 10)
+    spec = held.active[1].spec
+    held.active[1] = known_noise(ahead.model_copy(update={"spec": spec}))
+    held.pass_to(NOW + 12, 60)
+    eventually(lambda: through(held, 0) == NOW + 12)  # by then it was heard of
+    held.let_go()
+    held.pass_to(NOW + 20, 100)
+    eventually(lambda: through(held, 1) == NOW + 20)
+    look = held.known(held.active[1]).look
+    assert look is not None
+    assert look.canary_requests == 40
+
+
+def test_a_history_that_is_slow_to_come_holds_up_its_release_for_an_interval_only() -> None:
+    world = World(Held(histories=True))
+    world.serve(NOW - 1, 10)
+    world.observation.start()
+    try:
+        world.pass_to(NOW + 2, 20)
+        eventually(lambda: world.collector.histories_asked)
+        assert world.collector.asked == []
+        world.pass_to(NOW + 5, 30)
+        eventually(lambda: through(world, 0) == NOW + 4)
+        world.let_go()
+        world.pass_to(NOW + 7, 40)
+        eventually(lambda: world.known(world.active[0]).record.dispersion is not None)
+    finally:
+        world.let_go()
         world.observation.stop()
 
 

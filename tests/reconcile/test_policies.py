@@ -98,6 +98,15 @@ def test_its_own_queries_are_tried_once_a_generation() -> None:
     assert refused_query(corrected) is None
 
 
+def test_of_many_mistakes_the_first_are_told() -> None:
+    cluster = MemoryCluster()
+    checking = checker(cluster, lambda _: [f"spec.analysis.metrics[{n}].query.value: {'x' * 400}" for n in range(14)])
+    checking.check(DELIVERY_POLICY, cluster.put(DELIVERY_POLICY, policy(CUSTOM)))
+    said = condition(cluster)["message"]
+    assert said.endswith("x; and 10 more")
+    assert len(said) < 2000
+
+
 def test_queries_that_nobody_answers_are_tried_again() -> None:
     cluster, answers = MemoryCluster(), [Unavailable("Prometheus is away"), None]
 

@@ -103,6 +103,16 @@ def test_a_destination_rule_makes_the_split_one_by_subsets_of_the_pods_own() -> 
     assert find(plain, istio={"splitBy": "services"}).split.subsets is None
 
 
+def test_hosts_may_end_in_another_clusters_domain() -> None:
+    host = {"host": "web.shop.svc.k8s.example"}
+    subsets = named("web", {**rule("v1")["spec"], **host})
+    cluster = with_objects((VIRTUAL_SERVICE, virtual_service(**host)), (DESTINATION_RULE, subsets))
+    split, policy = first_split("shop", "web", "web", DeliveryPolicySpec()), DeliveryPolicySpec()
+    found = RouteFinder(meshes("k8s.example")).find(cluster.reader, split, policy, None)
+    assert found.subset_rule is not None
+    assert (found.split.subsets, found.subset_rule["metadata"]["name"]) == (("v1",), "web")
+
+
 def test_cross_namespace_routes_need_a_grant_for_both_arms() -> None:
     elsewhere = route("web", "edge")
     elsewhere["spec"]["rules"][0]["backendRefs"][0]["namespace"] = "shop"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -202,6 +202,38 @@ def test_what_the_policy_wants_beside_the_weight_is_there_and_put_back(name: str
     world.split(0)
     world.routes.restore(world.release, world.policy, world.objects)
     assert world.route["spec"] == world.case.spec
+
+
+def two_services(kind: Kind) -> Object:
+    """A spec with a rule for `cart` and one for `web`."""
+    if kind == VIRTUAL_SERVICE:
+        paths = {service: [{"uri": {"prefix": f"/{service}"}}] for service in ("cart", "web")}
+        http = [{"match": match, "route": [{"destination": {"host": name}}]} for name, match in paths.items()]
+        return {"hosts": ["shop.example.com"], "gateways": ["public"], "http": http}
+    refs = [[{"name": name, "port": 80}] for name in ("cart", "web")]
+    rules = [{"matches": [{"path": {"value": f"/{ref[0]['name']}"}}], "backendRefs": ref} for ref in refs]
+    return {"parentRefs": [{"group": "", "kind": "Service", "name": "web"}], "rules": rules}
+
+
+@pytest.mark.parametrize("kind", [VIRTUAL_SERVICE, HTTP_ROUTE, LINKERD_HTTP_ROUTE], ids=str)
+def test_two_releases_in_one_route_leave_each_other_alone(kind: Kind) -> None:
+    policy = parse_policy(
+        {"strategy": {"canary": {"steps": [5, 50], "match": [{"headers": {"x": {"exact": "1"}}}]}}}, "p"
+    )
+    case = replace(CASES["VirtualService"], kind=kind, spec=two_services(kind))
+    web, cart = World(case, policy), World(case, policy)
+    web.split(5)
+    cart.cluster, cart.routes = web.cluster, web.routes
+    spec = cart.release.spec.model_copy(update={"service": "cart", "deployment": "cart"})
+    cart.release = with_status(cart.release.model_copy(update={"spec": spec}), routes=(), mesh=None, stage=Stage.ROUTE)
+    cart.remember(cart.state())
+    cart.split(5)
+    for world in (web, cart, web, cart):
+        assert world.state().weight == 5
+        assert not world.split(5)
+    for world in (web, cart):
+        world.routes.restore(world.release, policy, world.objects)
+    assert web.route["spec"] == case.spec
 
 
 def test_the_mirror_is_of_its_step_alone() -> None:

@@ -54,8 +54,17 @@ def test_every_kind_of_metric_of_ones_own() -> None:
         ),
         ([MESH, {"name": "x", "kind": "counterRatio"}], "spec.analysis.metrics[1].query"),
         (
-            [MESH, *({"name": f"q{n}", "kind": "gaugeMean", "query": {"value": JOBS}} for n in range(10))],
-            "more than 10",
+            [MESH, *({"name": f"q{n}", "kind": "gaugeMean", "query": {"value": JOBS}} for n in range(8))],
+            "9 metrics are more than 8",
+        ),
+        ([MESH, {"name": "q" * 64, "kind": "gaugeMean", "query": {"value": JOBS}}], "has more than 63 characters"),
+        (
+            [MESH, *({"name": f"q{n}", "kind": "gaugeMean", "query": {"value": JOBS + " " * 1500}} for n in range(3))],
+            "characters of queries are more than 4000 together; record rules",
+        ),
+        (
+            [MESH, {"name": "x", "kind": "gaugeMean", "query": {"value": f"{JOBS}) or (y"}}],
+            "spec.analysis.metrics[1].query.value: a bracket or a quote of the query is not closed",
         ),
     ],
 )

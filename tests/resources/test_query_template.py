@@ -42,6 +42,11 @@ def test_a_name_in_a_regular_expression_matches_itself_only(name: str) -> None:
     assert not re.fullmatch(pattern, name[:-1] + ("a" if name[-1] != "a" else "b"))
 
 
+@pytest.mark.parametrize("text", ['x{a="{{ workload }}", b="(["}', """x{a="{{ workload }}"} # it's ( so"""])
+def test_brackets_and_quotes_in_strings_and_remarks_are_none(text: str) -> None:
+    assert QueryTemplate(text).resolved(VALUES) == text.replace("{{ workload }}", "web")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -52,6 +57,11 @@ def test_a_name_in_a_regular_expression_matches_itself_only(name: str) -> None:
         ("x{a=`{{ workload }}`}", "within the quotes of a label matcher"),
         ('label_replace(x{a="{{ workload }}"}, "b", "{{ workload }}", "", "")', "within the quotes of a label matcher"),
         ('x{a="b"} # {{ workload }}', "within the quotes of a label matcher"),
+        ('x{a="{{ workload }}"}) or (y', "a bracket or a quote of the query is not closed"),
+        ('x{a="{{ workload }}"', "a bracket or a quote of the query is not closed"),
+        ('x[5m){a="{{ workload }}"}', "a bracket or a quote of the query is not closed"),
+        ('x{a="{{ workload }}"} + `', "a bracket or a quote of the query is not closed"),
+        ('x{a="{{ workload }}"} == \'y', "a bracket or a quote of the query is not closed"),
         (f'x{{a="{{{{ workload }}}}", b="{"y" * LONGEST}"}}', f"at most {LONGEST} characters"),
     ],
 )

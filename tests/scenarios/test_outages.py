@@ -23,9 +23,11 @@ REFUSED = "Prometheus at http://prometheus:9090 refused the connection"
 class Telling:
     """A good version on its way under a controller that may be started anew at any time."""
 
-    def __init__(self, action: str = "rollback") -> None:
+    def __init__(self, action: str = "rollback", longest_step: str = "5m") -> None:
         analysis = {**POLICY_SPEC["analysis"], "noData": {"deadline": "5m", "action": action}}
-        self.universe, self.invariants = prepared(GOOD, policy={**POLICY_SPEC, "analysis": analysis})
+        canary = {**POLICY_SPEC["strategy"]["canary"], "maxStepDuration": longest_step}
+        spec = {**POLICY_SPEC, "strategy": {"canary": canary}, "analysis": analysis}
+        self.universe, self.invariants = prepared(GOOD, policy=spec)
         self.restart()
         self.universe.parties.append(self.turn)
         self.universe.until(self.universe.adopted)
@@ -147,6 +149,49 @@ def test_past_the_deadline_the_release_waits_for_a_person_where_the_policy_says_
     assert telling.release.status.phase is Phase.PAUSED
     telling.universe.ask("resume")
     assert telling.end() is Phase.SUCCEEDED
+
+
+def away(telling: Telling, seconds: float) -> None:
+    """Nobody sees to anything for so long; then another controller begins, with passes before its first look."""
+    telling.universe.parties.remove(telling.turn)
+    telling.wait(seconds)
+    telling.restart()
+    telling.process.turn(looks=False)
+    telling.universe.parties.append(telling.turn)
+
+
+def test_a_controller_that_was_away_takes_its_own_absence_for_no_silence() -> None:
+    telling = Telling(longest_step="1h")
+    telling.until_judged()
+    away(telling, DEADLINE_S + 10)
+    assert telling.release.status.phase is Phase.SHIFTING
+    telling.wait(3)
+    assert telling.release.status.analysis.problem is None
+    assert telling.end() is Phase.SUCCEEDED
+
+
+def test_prometheus_that_comes_back_later_than_the_controller_has_its_deadline() -> None:
+    """Both were lost with their node."""
+    telling = Telling(longest_step="1h")
+    telling.until_judged()
+    telling.fail()
+    away(telling, DEADLINE_S + 10)
+    telling.wait(DEADLINE_S / 2)
+    assert telling.release.status.phase is Phase.SHIFTING
+    telling.fail(None)
+    assert telling.end() is Phase.SUCCEEDED
+
+
+def test_an_outage_ends_at_the_deadline_however_often_the_controller_is_started_anew() -> None:
+    telling = Telling()
+    telling.until_judged()
+    telling.fail()
+    for _ in range(4):
+        telling.wait(DEADLINE_S / 5)
+        telling.restart()
+    assert telling.release.active
+    telling.wait(DEADLINE_S / 5 + 4 * 15 + 10)  # a record may be 15 s behind
+    assert telling.release.status.reason == "NoData"
 
 
 def told(universe: Universe, reason: str, says: Callable[[str], bool]) -> bool:

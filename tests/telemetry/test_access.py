@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ from hypothesis import strategies as st
 from delivery.errors import HeadgateError, InvalidSpec, Unavailable
 from delivery.telemetry.access import Access
 from delivery.telemetry.prometheus import Point, Prometheus
+from tests.certificates import self_signed
 
 VECTOR = b'{"status":"success","data":{"resultType":"vector","result":[{"metric":{"a":"b"},"value":[1,"2"]}]}}'
 ANSWERED = [Point({"a": "b"}, 2.0)]
@@ -106,7 +105,7 @@ def test_a_bearer_token_is_read_anew_for_every_call(tmp_path: Path) -> None:
         token.write_text("second\n")
         prometheus.query("x", 1.0)
         token.unlink()
-        with pytest.raises(InvalidSpec, match="bearer token"):
+        with pytest.raises(Unavailable, match="bearer token"):
             prometheus.query("x", 1.0)
         assert [headers["Authorization"] for headers in server.headers] == ["Bearer first", "Bearer second"]
 
@@ -153,15 +152,7 @@ def test_what_cannot_be_meant_is_refused_at_once(options: dict[str, Any], messag
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a certificate for 127.0.0.1 that vouches for itself, and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not on PATH")
-    folder = tmp_path_factory.mktemp("tls")
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject, *files]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
-    return folder
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 def test_an_authority_of_its_own_and_mutual_tls(authority: Path) -> None:
@@ -253,12 +244,24 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=8,
 )
-entries = st.fixed_dictionaries({"metric": values, "value": st.lists(values, max_size=3)})
+samples = st.tuples(st.sampled_from((1, 2.0, 3, 9, 1e300)) | values, st.sampled_from(("1", "NaN", "x")) | values)
+entries = st.fixed_dictionaries(
+    {"metric": st.just({"a": "b"}) | values},
+    optional={
+        "value": samples | values,
+        "values": st.lists(samples, max_size=3) | values,
+        "histogram": st.tuples(st.just(1), st.fixed_dictionaries({"count": values, "buckets": values})) | values,
+    },
+)
+kinds = st.sampled_from(("vector", "matrix", "scalar", "string", "streams")) | values
 answers = st.one_of(
     st.binary(max_size=60),
     values.map(lambda value: repr(value).encode()),
     st.builds(
-        lambda found: _json({"status": "success", "data": {"result": found}}), st.lists(entries | values, max_size=3)
+        lambda status, kind, found: _json({"status": status, "data": {"resultType": kind, "result": found}}),
+        st.just("success") | values,
+        kinds,
+        st.lists(entries | values, max_size=3),
     ),
     st.integers(1, 200_000).map(lambda depth: b"[" * depth),
 )
@@ -268,7 +271,13 @@ def _json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def test_whatever_is_answered_is_points_or_a_named_error() -> None:
+@pytest.mark.parametrize("instants", [1, 3], ids=["query", "query_range"])
+def test_whatever_is_answered_is_points_or_a_named_error(instants: int) -> None:
+    def asked() -> list[Point]:
+        if instants == 1:
+            return prometheus.query("x", 1.0)
+        return [point for _, points in prometheus.query_range("x", 1.0, 3.0, 1.0) for point in points]
+
     with serving(whole(b"")) as server:
         prometheus = Prometheus(server.url)
 
@@ -277,7 +286,7 @@ def test_whatever_is_answered_is_points_or_a_named_error() -> None:
         def check(body: bytes, status: int) -> None:
             server.answer = whole(body, status)
             try:
-                told: object = prometheus.query("x", 1.0)
+                told: object = asked()
             except HeadgateError as problem:
                 told = str(problem)
             if isinstance(told, list):

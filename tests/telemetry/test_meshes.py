@@ -12,6 +12,7 @@ from delivery.telemetry.memory import Counter, MemoryPrometheus
 from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import Point
 from delivery.telemetry.samples import ArmIncrement
+from mesh_adapters.gateway.series import ENVOY
 from mesh_adapters.linkerd.series import LINKERD
 from tests.telemetry.collected import collected
 from tests.telemetry.istio_counters import bucket, need, requests
@@ -79,6 +80,37 @@ def test_latencies_come_from_the_meshs_own_histogram() -> None:
         source.scrape(at, "l", {**shown, bucket("cart", "5"): 9, requests("cart"): 9})
     [sample] = collected(Collector(source, settle=1), [linkerd_need(100, latency=True)], 111)["shop/cart"].samples
     assert sample.stable.buckets == ((5.0, 20.0), (float("inf"), 40.0))
+
+
+def upstream(service: str, code: str, port: int = 80, namespace: str = "shop", prefix: str = "") -> Counter:
+    cluster = f"{prefix}{namespace}_{service}_{port}"
+    return Counter.of("envoy_cluster_upstream_rq", envoy_cluster_name=cluster, envoy_response_code=code)
+
+
+def upstream_within(service: str, le: str) -> Counter:
+    return Counter.of("envoy_cluster_upstream_rq_time_bucket", envoy_cluster_name=f"shop_{service}_80", le=le)
+
+
+def test_a_gateways_envoy_counts_by_service_whichever_of_its_proxies_answered() -> None:
+    asked = replace(need(100, "web", latency=True), stable_name="web-stable", canary_name="web-canary", series=ENVOY)
+    source = MemoryPrometheus()
+    for at, more in ((99, 0), (109, 40)):
+        for proxy, prefix in (("gateway-1", ""), ("gateway-2", "shop/cilium-gateway-web/")):
+            shown = {
+                upstream("web-stable", "200", prefix=prefix): 9000.0 + more,
+                upstream("web-stable", "503", prefix=prefix): 10.0 + more / 10,
+                upstream("web-stable", "404", port=8080, prefix=prefix): 5.0 + more / 20,
+                upstream("web-stable", "200", namespace="other", prefix=prefix): 77.0 * at,
+            }
+            source.scrape(at, proxy, shown)
+    within = {upstream_within("web-stable", le): 100.0 for le in ("5", "+Inf")}
+    source.scrape(99, "gateway-3", within)
+    canary = {upstream("web-canary", "200"): 6.0, upstream("web-canary", "500"): 1.0}
+    source.scrape(109, "gateway-3", {**{key: value + 8 for key, value in within.items()}, **canary})
+    [sample] = collected(Collector(source, settle=1), [asked], 111)["shop/web"].samples
+    assert (sample.stable.requests, sample.stable.errors) == (2 * (40 + 4 + 2), 8)
+    assert sample.stable.buckets == ((5.0, 8.0), (float("inf"), 8.0))
+    assert (sample.canary.requests, sample.canary.errors) == (7, 1)
 
 
 class WithoutLinkerd(MemoryPrometheus):

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -12,12 +12,20 @@ from threading import Thread
 import pytest
 
 from delivery.errors import HeadgateError, InvalidSpec
+from delivery.resources.policy import parse_policy
 from delivery.telemetry.collector import Collector
+from delivery.telemetry.dry_run import mistakes
+from delivery.telemetry.expressions import Expression
 from delivery.telemetry.memory import Counter
+from delivery.telemetry.needs import Need
 from delivery.telemetry.prometheus import Prometheus
-from delivery.telemetry.samples import Sample
+from delivery.telemetry.promql import PAST, Asking
+from delivery.telemetry.samples import Reading, Sample
+from mesh_adapters.istio.series import ISTIO
 from tests.telemetry.collected import collected
 from tests.telemetry.istio_counters import bucket, need, requests
+from tests.telemetry.native_exposition import CONTENT_TYPE, exposition, native_histogram
+from tests.telemetry.native_exposition import counter as counter_family
 
 _UNPACKED = Path(__file__).parents[2] / ".tools" / "bin" / "prometheus"
 _BINARY = shutil.which("prometheus") or (str(_UNPACKED) if _UNPACKED.exists() else None)
@@ -29,10 +37,22 @@ INTERVAL_S = 0.5
 
 @dataclass(slots=True)
 class _Pod:
-    """A scrape target. While it has no counters it answers 503, so that Prometheus marks its series stale."""
+    """A scrape target. While it has no counters it answers 503, so that Prometheus marks its series stale. `searches`:
+    a native histogram of its own, for which it speaks protobuf."""
 
     port: int = 0
     counters: dict[Counter, float] = field(default_factory=dict)
+    searches: dict[int, int] = field(default_factory=dict)
+
+    def body(self) -> tuple[str, bytes]:
+        """The type and the content of what it shows."""
+        if not self.searches:
+            return "text/plain; version=0.0.4", self.text().encode()
+        families: dict[str, list[tuple[dict[str, str], float]]] = {}
+        for counter, count in self.counters.items():
+            families.setdefault(counter.metric, []).append((dict(counter.labels), count))
+        shown = [counter_family(name, series) for name, series in families.items()]
+        return CONTENT_TYPE, exposition(*shown, native_histogram("search_seconds", {}, self.searches))
 
     def text(self) -> str:
         lines = []
@@ -45,9 +65,9 @@ class _Pod:
 def _serve(pod: _Pod) -> tuple[ThreadingHTTPServer, Thread]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = pod.text().encode()
+            kind, body = pod.body()
             self.send_response(200 if pod.counters else 503)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -88,6 +108,7 @@ def prometheus(pods: tuple[_Pod, _Pod], tmp_path: Path) -> Iterator[Prometheus]:
         f"--storage.tsdb.path={tmp_path / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=error",
+        "--enable-feature=native-histograms",
     ]
     with subprocess.Popen(command) as process:
         try:
@@ -174,6 +195,101 @@ def test_totals_are_exact_over_a_birth_a_restart_a_gap_and_a_new_controller(
     assert sum(dict(sample.canary.buckets).get(5.0, 0.0) for sample in samples) == 7
 
 
+SEARCHES = 'sum by (instance) (search_seconds{instance="127.0.0.1:%s"})'
+
+
+def _searched(source: Prometheus, pod: _Pod) -> None:
+    """Waits until Prometheus shows the pod's native histogram as it is."""
+    wanted = sum(pod.searches.values())
+    _until(lambda: [p.value for p in source.query(SEARCHES % pod.port, time.time())] == [wanted])
+    _instant_passes()
+
+
+def test_native_histograms_are_read_as_they_are_and_counted_where_prometheus_lets_them_through(
+    pods: tuple[_Pod, _Pod], prometheus: Prometheus
+) -> None:
+    stable, canary = pods
+    stable.searches = {-5: 90, -4: 9, -3: 1}
+    _shows(prometheus, stable, "web", 1000, 0)
+    _searched(prometheus, stable)
+    [point] = prometheus.query(SEARCHES % stable.port, time.time())
+    assert [dict(point.buckets)[2.0**power] for power in (-6, -5, -4, -3, 0)] == [0, 90, 99, 100, 100]
+    started = time.time()
+    canary.searches = {-5: 1, -4: 2}
+    _shows(prometheus, canary, "web-canary", 5, 0)
+    _searched(prometheus, canary)
+    stable.searches = {-5: 3, -4: 4, -3: 0}  # restarted
+    _shows(prometheus, stable, "web", 4, 0)
+    _searched(prometheus, stable)
+    ended = time.time()
+    own = tuple(
+        Expression("search", "buckets", arm, SEARCHES % pod.port, 1000.0)
+        for arm, pod in (("stable", stable), ("canary", canary))
+    )
+    reading = _tick_by_tick(prometheus, replace(need(started, interval=INTERVAL_S), expressions=own), ended)
+    lets_through = prometheus.query(f'label_replace({SEARCHES % stable.port}, "x", "1", "", "")', ended)[0].buckets
+    problems = {each.custom["search"].problem for each in reading}
+    if not lets_through:
+        assert any("a newer Prometheus" in (problem or "") for problem in problems)
+        assert not any(sample.counts for each in reading for sample in each.samples)
+        return
+    counts = [sample.counts["search"] for each in reading for sample in each.samples if sample.counts]
+    assert sum(arms[0].requests for arms in counts) == 7
+    assert sum(arms[1].requests for arms in counts) == 3
+
+
+def _tick_by_tick(source: Prometheus, asked: Need, end: float) -> list[Reading]:
+    """One instant after another, as a controller looks."""
+    collector, found = Collector(source, settle=0.0), []
+    while asked.data_through + INTERVAL_S < end:
+        now = asked.data_through + INTERVAL_S + 1e-3
+        found.append(collected(collector, [asked], now)["shop/web"])
+        assert found[-1].data_through > asked.data_through
+        asked = replace(asked, data_through=found[-1].data_through)
+    return found
+
+
+def test_every_form_of_question_is_understood(pods: tuple[_Pod, _Pod], prometheus: Prometheus) -> None:
+    stable, canary = pods
+    _shows(prometheus, stable, "web", 1000, 3)
+    _shows(prometheus, canary, "web-canary", 2, 1)
+    shown = time.time()
+    _until(lambda: time.time() > shown + 1.0)  # there is a past of a second
+    names = [need(0, latency=True), replace(need(0, "other"), namespace="elsewhere"), replace(need(0), namespace="x")]
+    now, instances = time.time(), [f"127.0.0.1:{pod.port}" for pod in pods]
+    for exact in (False, True):
+        asking = Asking(ISTIO, exact)
+        for last_known in (False, True):
+            counts = [point.value for point in prometheus.query(asking.requests(names, last_known=last_known), now)]
+            assert sorted(counts) == [1, 2, 3, 1000]
+            assert len(prometheus.query(asking.latency(names, last_known=last_known), now)) == 4
+        assert len(prometheus.query(asking.seen(names, instances, "1d"), now)) == 4
+        assert len(prometheus.query(asking.members(ISTIO.latency_bucket, names, instances, "10m"), now)) == 4
+        assert len(prometheus.query(asking.members(ISTIO.requests, names, instances[:1], None), now)) == 2
+        assert len(prometheus.query(asking.present(names), now)) == 2
+        taken = prometheus.query(asking.newest(names, 1.0), now)
+        assert {point.labels.get(PAST) for point in taken} == {None, "1"}
+        assert all(now - 5 < point.value <= now for point in taken)
+
+
 def test_a_bad_query_is_refused_in_prometheus_own_words(prometheus: Prometheus) -> None:
     with pytest.raises(InvalidSpec, match="parse error"):
         prometheus.query("sum(", time.time())
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ('queue{deployment="{{ workload }}"}', None),
+        ('queue{deployment="{{ workload }}"} # a remark', None),
+        ('queue{deployment="{{ workload }}"}[5m]', "range vector"),
+        ('scalar(queue{deployment="{{ workload }}"})', "scalar"),
+        ('"x" == bool scalar(queue{deployment="{{ workload }}"})', "parse error"),
+    ],
+)
+def test_a_dry_run_finds_what_would_be_refused_later(prometheus: Prometheus, query: str, told: str | None) -> None:
+    gauge = {"name": "q", "kind": "gaugeMean", "query": {"value": query}}
+    policy = parse_policy({"analysis": {"metrics": [{"kind": "errorRate"}, gauge]}}, "p")
+    found = mistakes(prometheus, policy.analysis.metrics, time.time())
+    assert bool(found) == (told is not None)
+    assert not told or told in found[0]
