@@ -25,8 +25,9 @@ _TYPES = {
     NewsKind.ROLLED_BACK: NotifyType.FAILURE,
     NewsKind.FAILED: NotifyType.FAILURE,
 }
-# Its log holds addresses, and these hold tokens: nobody gets it.
-logging.getLogger("apprise").disabled = True
+# Its log holds addresses, and these hold tokens: nobody gets it. No `disabled`, which every later configuration of
+# logging, as a web server's, takes back.
+logging.getLogger("apprise").addFilter(lambda _record: False)
 
 
 @dataclass(slots=True)

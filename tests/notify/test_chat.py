@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.config
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,3 +96,12 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, written: bytes | No
         path.write_bytes(written)
     with pytest.raises(InvalidSpec, match=f"{path} {problem}"):
         Chat(path).check()
+
+
+def test_a_later_configuration_of_logging_brings_no_address_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # as a web server's start does
+    with pytest.raises(InvalidSpec):
+        Chat(addresses(tmp_path / "urls", f"{SECRET}://nowhere")).check()
+    assert SECRET not in caplog.text
