@@ -24,6 +24,12 @@ CASES = 2_000
 EACH = 80
 WAITED_S = 0.05
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
+APPLIES = {
+    "approve": (Phase.PAUSED, Phase.STALLED),
+    "resume": (Phase.PAUSED, Phase.STALLED),
+    "retry": (Phase.ROLLED_BACK, Phase.FAILED),
+}
+"""What is asked where it applies half of the time: in most phases nothing but a refusal would be seen."""
 CHECKS = {
     "not_a_server_error",
     "status_code_conformance",
@@ -92,6 +98,9 @@ def config(served: Served, names: list[str]) -> SchemathesisConfig:
             "namespaces": {"values": [served.namespace]},
             "names": {"values": ["web", "web", *names]},
             "recordings": {"values": [examples.RECORDING]},
+            **{
+                verb: {"values": [f"web-{phase.value.lower()}" for phase in phases]} for verb, phases in APPLIES.items()
+            },
         },
         "parameters": {
             "path.namespace": {"dictionary": "namespaces", "probability": 0.9},
@@ -104,7 +113,11 @@ def config(served: Served, names: list[str]) -> SchemathesisConfig:
                 # JSON Schema cannot say what an uploaded file or a policy's YAML holds, so what it takes for good data
                 # may be none: 422 is as good an answer as the outcome.
                 "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "401", "403", "422", "429"]}},
-            }
+            },
+            *(
+                {"include-operation-id": verb, "parameters": {"path.name": {"dictionary": verb, "probability": 0.5}}}
+                for verb in APPLIES
+            ),
         ],
     }
     return SchemathesisConfig.from_dict(given)
