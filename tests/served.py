@@ -15,10 +15,10 @@ from delivery.api.access import Access
 from delivery.api.app import create_app
 from delivery.api.board import Board
 from delivery.api.connections import Bounded
+from delivery.api.feeding import kept_current
 from delivery.api.guarding import Limits
-from delivery.api.server import Server
+from delivery.api.server import Server, bound
 from delivery.cluster.client import MERGE, Cluster, Object
-from delivery.cluster.informer import Informer, Name
 from delivery.cluster.kinds import (
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
@@ -167,18 +167,11 @@ def serve(
     """The API over that control plane until the generator is closed."""
     cluster = Cluster.connect(planes(plane).kubeconfig)
     install_crds(cluster, write_definitions(folders.mktemp("crds")))
-    board, namespace = Board(), fresh_namespace(cluster)
-
-    def told(name: Name, obj: Object | None) -> None:
-        board.told(name[0] or "", name[1], release_from_object(obj) if obj else None)
-
+    namespace = fresh_namespace(cluster)
     with ExitStack() as stack:
-        informer = Informer(cluster, RELEASE, namespace, on_change=told)
-        informer.start()
-        stack.callback(informer.stop)
-        informer.wait_synced(30)
-        board.complete = True
-        server = Server(create_app(cluster, Access(cluster), board, limits), "127.0.0.1", 0, connections=connections)
+        board = stack.enter_context(kept_current(cluster, namespace))
+        app = create_app(cluster, Access(cluster), board, limits)
+        server = Server(app, bound("127.0.0.1", 0), connections=connections)
         server.start()
         stack.callback(server.stop)
         yield Served(server.url, planes(plane).kubeconfig, cluster, namespace, board)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -66,7 +66,7 @@ def api(cluster: Cluster, access: Access, board: Board) -> FastAPI:
     return app
 
 
-def health_app(registry: CollectorRegistry, ready: Board) -> FastAPI:
+def health_app(registry: CollectorRegistry, ready: Callable[[], bool]) -> FastAPI:
     """Probes and metrics, for the kubelet and Prometheus: on a port of its own, since neither shows a token."""
     app = FastAPI(openapi_url=None)
 
@@ -76,9 +76,9 @@ def health_app(registry: CollectorRegistry, ready: Board) -> FastAPI:
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        if ready.complete:
+        if ready():
             return Response("ok\n", media_type="text/plain")
-        return problem(503, "the Releases are not all known yet")
+        return problem(503, "the Releases are not all known yet, or the API is not served")
 
     @app.get("/metrics")
     def metrics() -> Response:

@@ -72,8 +72,6 @@ class Board:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: set[Key] = set()
         self._watchers: dict[Key, set[Watcher]] = {}
-        self.complete = False
-        """Whether every Release that there was at the start has been told of."""
 
     def attach(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """The loop that the watchers live on; None once it ends."""

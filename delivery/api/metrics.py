@@ -10,7 +10,6 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from delivery.api.board import Board
 from delivery.resources.release import Phase, Release
 
 DURATIONS_S = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 86400)
@@ -21,10 +20,11 @@ Told = Mapping[tuple[str, str], int]
 
 
 class Moves:
-    """Counts what Releases do, by listening to each version of them."""
+    """What Releases do and where they are, by listening to each version of them."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._phases: dict[tuple[str, str], Phase] = {}
+        self._active: dict[tuple[str, str], Release] = {}
         self._lock = threading.Lock()
         self.entered: Counter[tuple[str, str]] = Counter()
         self._durations = Histogram(
@@ -40,10 +40,13 @@ class Moves:
         key = (namespace, name)
         with self._lock:
             before = self._phases.get(key)
+            self._active.pop(key, None)
             if release is None:
                 self._phases.pop(key, None)
                 return
             phase = self._phases[key] = release.status.phase
+            if release.active:
+                self._active[key] = release
         if before is None or before is phase:
             return
         self.entered[phase.value, release.status.reason] += 1
@@ -51,19 +54,28 @@ class Moves:
         if phase.final and begun is not None and over is not None:
             self._durations.labels(phase.value).observe(over - begun)
 
+    def phases(self) -> Counter[Phase]:
+        """How many Releases are in each phase."""
+        with self._lock:
+            return Counter(self._phases.values())
+
+    def active(self) -> list[Release]:
+        """Those that have not ended."""
+        with self._lock:
+            return list(self._active.values())
+
 
 class Figures(Collector):
     """What is read when Prometheus asks: nothing is kept beside the state itself."""
 
     def __init__(
         self,
-        board: Board,
         moves: Moves,
         waiting: Callable[[], int],
         calls: Callable[[], Calls],
         told: Callable[[], Told],
     ) -> None:
-        self._board, self._moves, self._waiting, self._calls, self._told = board, moves, waiting, calls, told
+        self._moves, self._waiting, self._calls, self._told = moves, waiting, calls, told
 
     def collect(self) -> Iterator[Metric]:
         yield from self._of_releases()
@@ -72,7 +84,9 @@ class Figures(Collector):
             decided.add_metric([phase, reason], count)
         yield decided
         yield GaugeMetricFamily("headgate_queue_depth", "Deployments that wait for a pass.", self._waiting())
-        asked = CounterMetricFamily("headgate_api_calls", "Calls of the Kubernetes API.", labels=["method", "status"])
+        asked = CounterMetricFamily(
+            "headgate_api_calls", "The controller's calls of the Kubernetes API.", labels=["method", "status"]
+        )
         for (method, status), count in sorted(self._calls().items()):
             asked.add_metric([method, str(status)], count)
         yield asked
@@ -82,23 +96,20 @@ class Figures(Collector):
         yield told
 
     def _of_releases(self) -> Iterator[Metric]:
-        rows = self._board.rows()
-        phases = Counter(row.summary["phase"] for row in rows)
+        phases = self._moves.phases()
         by_phase = GaugeMetricFamily("headgate_releases", "Releases there are.", labels=["phase"])
         for phase in Phase:
-            by_phase.add_metric([phase.value], phases[phase.value])
+            by_phase.add_metric([phase.value], phases[phase])
         labels = ["namespace", "deployment"]
         weight = GaugeMetricFamily("headgate_canary_weight_percent", "Share of the canary, as verified.", labels=labels)
         evidence = GaugeMetricFamily(
             "headgate_log_evidence", "Evidence of the newest look, in natural logarithms.", labels=[*labels, "for"]
         )
-        for row in rows:
-            if row.final:
-                continue
-            of = [row.summary["namespace"], row.summary["deployment"]]
-            weight.add_metric(of, row.summary["weight"])
-            look = row.summary["evidence"]
-            if look:
-                evidence.add_metric([*of, "rollback"], look["rollback"])
-                evidence.add_metric([*of, "advance"], look["advance"])
+        for release in self._moves.active():
+            of = [release.namespace, release.spec.deployment]
+            weight.add_metric(of, release.status.traffic.verified_weight or 0.0)
+            look = release.status.evidence
+            if look is not None:
+                evidence.add_metric([*of, "rollback"], look.log_evidence_rollback)
+                evidence.add_metric([*of, "advance"], look.log_evidence_advance)
         yield from (by_phase, weight, evidence)

@@ -1,4 +1,4 @@
-"""Serving from a thread beside the controller's."""
+"""Serving from a thread."""
 
 from __future__ import annotations
 
@@ -27,34 +27,47 @@ class Tls:
     key: Path
 
 
+def bound(host: str, port: int) -> socket.socket:
+    """Not yet listening, at a free port where that is 0. Raises HeadgateError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only on sockets that say they are TCP; with it an answer takes 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as problem:
+        listener.close()
+        raise HeadgateError(f"--listen {host}:{port}: {problem.strerror}; choose another") from problem
+    return listener
+
+
+def url_of(listener: socket.socket, tls: Tls | None = None) -> str:
+    """With the port that was free, where 0 was asked for."""
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if tls else 'http'}://{shown}:{port}"
+
+
 class Server:
-    """One ASGI application at one address, until stopped."""
+    """One ASGI application at one address, until stopped. Closes the listener."""
 
     def __init__(
-        self, app: ASGIApp, host: str, port: int, tls: Tls | None = None, connections: type[Bounded] = Bounded
+        self, app: ASGIApp, listener: socket.socket, tls: Tls | None = None, connections: type[Bounded] = Bounded
     ) -> None:
-        self._app, self._host, self._port, self._tls, self._connections = app, host, port, tls, connections
-        self._socket: socket.socket | None = None
+        self._app, self._listener, self._tls, self._connections = app, listener, tls, connections
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._serving = threading.Event()
         self._failure: BaseException | None = None
-
-    @property
-    def url(self) -> str:
-        """With the port that was free, where 0 was asked for."""
-        host, port = self._listener().getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        return f"{'https' if self._tls else 'http'}://{shown}:{port}"
+        self.url = url_of(listener, tls)
 
     def start(self) -> None:
         """Returns when requests are answered. Raises HeadgateError."""
-        self._socket = self._bound()
-        self._thread = threading.Thread(target=self._run, name=f"api-{self._port}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="server", daemon=True)
         self._thread.start()
         if not self._serving.wait(STARTED_WITHIN_S) or self._failure is not None:
             self.stop()
-            raise HeadgateError(f"--listen {self._host}:{self._port}: not served: {self._failure or 'no answer'}")
+            raise HeadgateError(f"{self.url} is not served: {self._failure or 'no answer'}")
 
     def stop(self) -> None:
         """Ends streams and waits; twice is harmless."""
@@ -63,21 +76,7 @@ class Server:
         if self._thread is not None:
             self._thread.join(STOPPED_WITHIN_S)
             self._thread = None
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
-    def _bound(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        # asyncio turns Nagle's algorithm off only on sockets that say they are TCP; with it an answer takes 40 ms.
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((self._host, self._port))
-        except OSError as problem:
-            listener.close()
-            raise HeadgateError(f"--listen {self._host}:{self._port}: {problem.strerror}; choose another") from problem
-        return listener
+        self._listener.close()
 
     def _run(self) -> None:
         try:
@@ -102,13 +101,9 @@ class Server:
             lifespan="on",
         )
         self._server = uvicorn.Server(config)
-        serving = asyncio.create_task(self._server.serve(sockets=[self._listener()]))
+        serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))
         while not self._server.started and not serving.done():
             await asyncio.sleep(0.01)
-        self._serving.set()
+        if not serving.done():  # else it failed, which is to be known before anybody is told
+            self._serving.set()
         await serving
-
-    def _listener(self) -> socket.socket:
-        if self._socket is None:
-            raise HeadgateError(f"--listen {self._host}:{self._port}: not started")
-        return self._socket

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from delivery.cluster.credentials import own_namespace
 from delivery.cluster.kinds import RELEASE
 from delivery.errors import HeadgateError, Unavailable
 from delivery.garbage import collect_rarely
+from delivery.log import log_as_json
 from delivery.notify.configuration import Configured, configured
 from delivery.reconcile.runner import Controller
 from delivery.settings import Settings
@@ -85,7 +85,7 @@ def controller(
 
     Example: headgate controller --prometheus http://prometheus.monitoring:9090 --listen 0.0.0.0:8443
     """
-    _log_as_json()
+    log_as_json()
     leases = (lease_namespace or own_namespace()) if leader_election else None
     settings = Settings(prometheus, kubeconfig, context, namespace, workers, settle, leases, shards, cluster_domain)
     faces = Faces(Listening(address(listen), address(health_listen), tls_files(tls_certificate, tls_key)))
@@ -114,7 +114,7 @@ def _start(settings: Settings, access: Path | None, notifications: Path | None, 
     )
     running.start()
     notifier.start(running.leads)
-    faces.start(cluster, lambda: running.waiting, lambda: notifier.counts)
+    faces.start(settings, cluster, lambda: running.waiting, lambda: notifier.counts)
 
     def stop() -> None:
         faces.stop()
@@ -122,18 +122,6 @@ def _start(settings: Settings, access: Path | None, notifications: Path | None, 
         running.stop()
 
     return stop
-
-
-def _log_as_json() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def _connected(settings: Settings) -> Cluster:

@@ -10,14 +10,14 @@ import structlog
 import typer
 from prometheus_client import CollectorRegistry
 
-from delivery.api.access import Access
-from delivery.api.app import create_app, health_app
-from delivery.api.board import Board
+from delivery.api.app import health_app
 from delivery.api.metrics import Figures, Moves, Told
-from delivery.api.server import Server, Tls
+from delivery.api.process import ApiProcess
+from delivery.api.server import Server, Tls, bound
 from delivery.cluster.client import Cluster
 from delivery.reconcile.watching import Name, OnRelease
 from delivery.resources.release import Release
+from delivery.settings import Settings
 
 log = structlog.get_logger()
 Address = tuple[str, int]
@@ -60,36 +60,34 @@ class Faces:
     def __init__(self, listening: Listening) -> None:
         self._listening = listening
         self._registry = CollectorRegistry()
-        self._board = Board()
         self._moves = Moves(self._registry)
-        self._servers: list[Server] = []
+        self._api: ApiProcess | None = None
+        self._health: Server | None = None
 
     @property
     def listeners(self) -> tuple[OnRelease, ...]:
         """Whom the controller tells of every version of every Release."""
-        wanted = self._listening.api is not None or self._listening.health is not None
-        return (self._told,) if wanted else ()
+        return (self._told,) if self._listening.health is not None else ()
 
-    def start(self, cluster: Cluster, waiting: Callable[[], int], told: Callable[[], Told]) -> None:
+    def start(self, settings: Settings, cluster: Cluster, waiting: Callable[[], int], told: Callable[[], Told]) -> None:
         """Once the controller knows every Release. Raises HeadgateError."""
-        self._board.complete = True
         if self._listening.api is not None:
-            app = create_app(cluster, Access(cluster), self._board)
-            self._serve(Server(app, *self._listening.api, self._listening.tls), "api")
+            self._api = ApiProcess(*self._listening.api, settings, self._listening.tls)
+            self._api.start()
+            log.info("listening", what="api", url=self._api.url)
         if self._listening.health is not None:
-            self._registry.register(Figures(self._board, self._moves, waiting, lambda: cluster.calls, told))
-            self._serve(Server(health_app(self._registry, self._board), *self._listening.health), "health")
+            self._registry.register(Figures(self._moves, waiting, lambda: cluster.calls, told))
+            self._health = Server(health_app(self._registry, self._ready), bound(*self._listening.health))
+            self._health.start()
+            log.info("listening", what="health", url=self._health.url)
 
     def stop(self) -> None:
-        for server in self._servers:
-            server.stop()
+        for each in (self._api, self._health):
+            if each is not None:
+                each.stop()
 
-    def _serve(self, server: Server, what: str) -> None:
-        server.start()
-        self._servers.append(server)
-        log.info("listening", what=what, url=server.url)
+    def _ready(self) -> bool:
+        return self._api is None or self._api.serving
 
     def _told(self, name: Name, release: Release | None) -> None:
-        namespace = name[0] or ""
-        self._board.told(namespace, name[1], release)
-        self._moves.told(namespace, name[1], release)
+        self._moves.told(name[0] or "", name[1], release)

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from delivery.api.connections import bounded
 from delivery.api.guarding import Limits
-from delivery.api.server import Server, Tls
+from delivery.api.server import Server, Tls, bound
 from tests.api.test_streaming import events
 from tests.certificates import self_signed
 from tests.conftest import Planes
@@ -42,7 +42,7 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
 
 @contextmanager
 def listening(app: ASGIApp = hello, tls: Tls | None = None) -> Iterator[Server]:
-    server = Server(app, "127.0.0.1", 0, tls, bounded(**SOON))
+    server = Server(app, bound("127.0.0.1", 0), tls, bounded(**SOON))
     server.start()
     try:
         yield server

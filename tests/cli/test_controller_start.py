@@ -21,6 +21,7 @@ from delivery.cluster.client import Cluster
 from delivery.lab.apiserver.server import EmbeddedApiServer
 from delivery.lab.control_plane import install_crds
 from delivery.resources.crds import write_definitions
+from tests.conditions import eventually
 
 COMMAND = [sys.executable, "-m", "delivery.cli"]
 STARTS_WITHIN_S = 30
@@ -212,3 +213,16 @@ def test_without_prometheus_it_starts_warns_once_and_ends_when_told(server: Path
     assert address in warnings[0]
     assert "no release advances" in warnings[0]
     assert not any("Traceback" in line for line in running.lines)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_process_of_its_api_ends_with_it(server: Path, number: int) -> None:
+    running = Running(*controller(server, "--listen", "127.0.0.1:0"))
+    try:
+        running.wait_for('"listening"')
+        children = (Path("/proc") / str(running.process.pid) / "task").glob("*/children")
+        pids = [pid for each in children for pid in each.read_text().split()]
+    finally:
+        running.end(number)
+    assert pids
+    eventually(lambda: not any(Path("/proc", pid).exists() for pid in pids))

@@ -1,0 +1,56 @@
+"""`python -m delivery.api`: the process that ApiProcess starts. It answers until its standard input ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from delivery.api.access import Access
+from delivery.api.app import create_app
+from delivery.api.feeding import kept_current
+from delivery.api.process import SERVING, Order
+from delivery.api.server import Server, Tls
+from delivery.cluster.client import Cluster
+from delivery.errors import HeadgateError
+from delivery.garbage import collect_rarely
+from delivery.log import log_as_json
+
+
+def main() -> None:
+    """Says SERVING, or in a line what is in the way."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log_as_json()
+    order = msgspec.json.decode(sys.stdin.readline(), type=Order)
+    try:
+        with _served(order):
+            collect_rarely()
+            print(SERVING, flush=True)
+            sys.stdin.read()
+    except HeadgateError as problem:
+        print(" ".join(str(problem).split()), flush=True)
+        sys.exit(1)
+
+
+@contextmanager
+def _served(order: Order) -> Iterator[None]:
+    """Raises HeadgateError."""
+    cluster = Cluster.connect(Path(order.kubeconfig) if order.kubeconfig else None, order.context)
+    tls = Tls(Path(order.certificate), Path(order.key)) if order.certificate and order.key else None
+    with kept_current(cluster, order.namespace) as board:
+        app = create_app(cluster, Access(cluster), board)
+        server = Server(app, socket.socket(fileno=order.listener), tls)
+        server.start()
+        try:
+            yield
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":  # a process for reports or backtests reads this file too, under another name
+    main()
