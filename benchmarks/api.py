@@ -28,6 +28,8 @@ from delivery.lab.readiness import token_of
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "docs" / "benchmarks" / "api.md"
 INTERVAL_S, WARMING_UP, QUIET_S, CONNECTED_WITHIN_S = 10.0, 3, 2.0, 90.0
+APART_S = 2.5
+"""Between two template changes; no divisor of the interval, so that they meet every part of it."""
 APART = 41
 """Releases from where one spell's load begins to where the next one's does."""
 
@@ -63,7 +65,7 @@ def spell(fleet: Fleet, chosen: list[tuple[str, str]], folder: Path, plan: Plan 
     setting = Setting(fleet.cluster, chosen, fleet.sightings, fleet.calls, fleet.controller)
     with loading(folder, plan) if plan else nullcontext(Loading()) as load:
         before, began = processors(), time.monotonic()
-        series = react(setting, chosen, "with" if plan else "without", at_once=False)
+        series = react(setting, chosen, "with" if plan else "without", at_once=False, apart_s=APART_S)
         after, seconds = processors(), time.monotonic() - began
     used = {name: after[name] - before[name] for name in before.keys() & after.keys()}
     return Round(series, seconds, used, load.load)
@@ -118,11 +120,17 @@ def main(
 ) -> None:
     """Write the report."""
     api, health = (f"127.0.0.1:{free_port()}" for _ in range(2))
-    setup = Setup(releases, watchers, per_second, changes)
-    flags = ["--listen", api, "--health-listen", health]
+    setup = Setup(releases, watchers, per_second, changes, APART_S)
     with (
         tempfile.TemporaryDirectory() as name,
-        in_progress(Path(name), releases, INTERVAL_S, at_rest=WARMING_UP + 2 * rounds * changes, flags=flags) as fleet,
+        in_progress(
+            Path(name),
+            releases,
+            INTERVAL_S,
+            at_rest=WARMING_UP + 2 * rounds * changes,
+            flags=["--listen", api, "--health-listen", health],
+            counting=False,
+        ) as fleet,
     ):
         plan = Plan(
             url=f"http://{api}",

@@ -27,12 +27,13 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How large the fleet is and how much is asked; `changes` a spell."""
+    """How large the fleet is and how much is asked; `changes` a spell, so many seconds apart."""
 
     releases: int
     watchers: int
     per_second: float
     changes: int
+    apart_s: float
 
 
 def ratio(without: ArrayLike, with_load: ArrayLike, seed: int = SEED) -> tuple[float, float, float]:
@@ -72,7 +73,8 @@ def page(command: str, setup: Setup, rounds: Sequence[Round]) -> str:
             f"{sum(load.events for load in loads) / seconds:.0f} a second; "
             f"{sum(load.broken for load in loads)} streams broke off.\n",
             "## From a template change, without the load and with it\n",
-            f"Milliseconds, over {len(quiet)} spells without and {len(loaded)} with, in turns.\n",
+            f"Milliseconds, over {len(quiet)} spells without and {len(loaded)} with, in turns; a change every "
+            f"{setup.apart_s:g} s.\n",
             "| until | without: number | median | p90 | with: number | median | p90 | with by without (95 % sure) |",
             "| --- | --- | --- | --- | --- | --- | --- | --- |",
             *(_reaction(stage, quiet, loaded) for stage in rounds[0].series.stages),

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -84,14 +84,21 @@ class Fleet:
 
 @contextmanager
 def in_progress(
-    folder: Path, releases: int, interval_s: float, *, at_rest: int = 0, flags: Sequence[str] = ()
+    folder: Path,
+    releases: int,
+    interval_s: float,
+    *,
+    at_rest: int = 0,
+    flags: Sequence[str] = (),
+    counting: bool = True,
 ) -> Iterator[Fleet]:
     """Everything started, every release brought to its first step by the controller; all gone afterwards.
 
-    `at_rest` Deployments more are adopted, and left alone; `flags` are more of the controller's.
+    `at_rest` Deployments more are adopted, and left alone; `flags` are more of the controller's. Without `counting` it
+    talks to the API server and Prometheus itself, and nobody knows how often.
     """
     calls, queries, sightings, found = Calls(), Queries(), Sightings(), fleet_names(releases)
-    counted, every = folder / "counted", [*found, *names_at_rest(at_rest)]
+    every = [*found, *names_at_rest(at_rest)]
     with (
         scraped(folder, releases, namespaces(releases), interval_s / SCRAPES_AN_INTERVAL) as (url, prometheus),
         control_plane.start_control_plane(folder / "plane") as plane,
@@ -101,15 +108,16 @@ def in_progress(
         control_plane.install_crds(cluster, [*write_definitions(folder), lab / "crds" / "virtualservices.yaml"])
         with (
             watched(cluster, sightings) as deployments,
-            counting_proxy(plane.kubeconfig, calls, counted),
-            counting_prometheus(url, queries) as asked,
+            _counted(folder, plane.kubeconfig, url, calls, queries)
+            if counting
+            else nullcontext((plane.kubeconfig, url)) as (kubeconfig, asked),
         ):
             fill(cluster, every, policy(interval_s))
             patience = 120 + releases * 0.5
             wait_until(lambda: _available(deployments) == len(every), "all Deployments available", patience)
             typer.echo(f"{len(every)} Deployments available")
             command = [sys.executable, "-m", "delivery.cli", "controller"]
-            given = ["--kubeconfig", str(counted), "--prometheus", asked, *flags]
+            given = ["--kubeconfig", str(kubeconfig), "--prometheus", asked, *flags]
             controller = Process("controller", [*command, *given], folder / "controller.log")
             try:
                 controller.wait_until(lambda: _paused(deployments) == len(every), patience)
@@ -117,6 +125,14 @@ def in_progress(
                 yield Fleet(plane.kubeconfig, cluster, sightings, controller, prometheus, url, queries, calls)
             finally:
                 controller.stop()
+
+
+@contextmanager
+def _counted(folder: Path, kubeconfig: Path, url: str, calls: Calls, queries: Queries) -> Iterator[tuple[Path, str]]:
+    """The kubeconfig and the Prometheus to use, so that everything said there is counted."""
+    written = folder / "counted"
+    with counting_proxy(kubeconfig, calls, written), counting_prometheus(url, queries) as asked:
+        yield written, asked
 
 
 def _available(seen: Informer) -> int:

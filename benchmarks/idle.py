@@ -140,8 +140,10 @@ def memory_mb(pid: int) -> tuple[float, float]:
     return int(kilobytes["VmRSS"]) / 1024, int(kilobytes["VmHWM"]) / 1024
 
 
-def react(setting: Setting, chosen: list[tuple[str, str]], title: str, *, at_once: bool) -> Series:
-    """Changes the template of each of `chosen`, all at the same moment or one after another."""
+def react(
+    setting: Setting, chosen: list[tuple[str, str]], title: str, *, at_once: bool, apart_s: float = APART_S
+) -> Series:
+    """Changes the template of each of `chosen`, all at the same moment or one after another, so many seconds apart."""
     changed: list[float] = []
     if at_once:
         with ThreadPoolExecutor(len(chosen)) as threads:
@@ -149,7 +151,7 @@ def react(setting: Setting, chosen: list[tuple[str, str]], title: str, *, at_onc
     else:
         for pair in chosen:
             changed.append(_change(setting.cluster, *pair))
-            time.sleep(APART_S)
+            time.sleep(apart_s)
     with suppress(Unavailable):  # what never came is shown as such
         wait_until(
             lambda: all(len(setting.sightings.of(*pair)) == len(STAGES) for pair in chosen), title, REACTS_WITHIN_S

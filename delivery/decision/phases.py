@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from delivery.resources.release import Phase, ReleaseStatus, Stage, Transition
 
-HISTORY_LIMIT = 60
+HISTORY_LIMIT = 45
 LINE_LIMIT = 200  # characters of a line's message; the whole of it is in an Event
 
 MOVES: dict[Phase, frozenset[Phase]] = {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from delivery.cluster.client import Cluster
@@ -12,8 +15,9 @@ from delivery.resources.release import Intent, Phase, Release, Verb, release_fro
 
 TRIES = 8
 WAITING_AT_MOST = 20  # of wishes nobody has answered: the controller is away, or somebody's script runs wild
-TAKEN_AT_MOST = 40  # in all: the Release is a record, and must stay a small object
+TAKEN_TOGETHER = 7_000  # bytes of all of them: the Release is a record, and must stay a small object
 LONGEST_REASON = 300
+ALWAYS_TAKEN = {"abort", "promote"}
 _RETRIED = {Phase.ROLLED_BACK, Phase.FAILED}
 
 
@@ -36,8 +40,9 @@ def append(cluster: Cluster, release: Release, intent: Intent) -> Release:
     check(release, intent.verb)
     if len(intent.reason) > LONGEST_REASON:
         raise InvalidSpec(f"Release {release.key}: the reason has more than {LONGEST_REASON} characters; shorten it")
-    wishes = (*release.spec.intents, intent)
-    intents = [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in wishes]
+    intents = [_written(each) for each in (*release.spec.intents, intent)]
+    if len(msgspec.json.encode(intents)) > TAKEN_TOGETHER and intent.verb not in ALWAYS_TAKEN:
+        raise NotNow(f"Release {release.key}: its {len(intents) - 1} intents fill the record; promote or abort it")
     body = {"metadata": {"resourceVersion": release.resource_version}, "spec": {"intents": intents}}
     return release_from_object(cluster.patch(RELEASE, release.name, release.namespace, body))
 
@@ -59,5 +64,7 @@ def check(release: Release, verb: Verb) -> None:
     waiting = len(release.spec.intents) - release.status.intents_done
     if waiting >= WAITING_AT_MOST:
         raise NotNow(f"Release {release.key}: {waiting} intents wait for the controller; is it running?")
-    if len(release.spec.intents) >= TAKEN_AT_MOST and verb not in {"abort", "promote"}:
-        raise NotNow(f"Release {release.key}: it has had {TAKEN_AT_MOST} intents; promote or abort it")
+
+
+def _written(intent: Intent) -> dict[str, Any]:
+    return intent.model_dump(mode="json", by_alias=True, exclude_none=True)

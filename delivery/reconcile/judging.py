@@ -34,6 +34,7 @@ from delivery.resources.release import AnalysisRecord, EvidencePoint, Release, R
 from delivery.telemetry.history import HISTORY_TICK_S
 from delivery.telemetry.samples import Reading, Sample, StableHistory, counted_before
 
+DIGITS_DRAWN = 4  # of the evidence in the course, which is for a chart
 FOLLOWED_AFTER_S = 5.0  # every proxy has the new weight, and what was sent by the old one has been answered
 
 
@@ -238,7 +239,7 @@ def _commanded_share(sample: Sample, status: ReleaseStatus) -> float | None:
 
 def _course(record: AnalysisRecord, judgement: Judgement, fresh: list[Sample]) -> tuple[EvidencePoint, ...]:
     back, on = _finite(judgement.log_evidence_rollback), _finite(judgement.log_evidence_advance)
-    point = EvidencePoint(at=fresh[-1].end, rollback=back, advance=on)
+    point = EvidencePoint(at=fresh[-1].end, rollback=round(back, DIGITS_DRAWN), advance=round(on, DIGITS_DRAWN))
     return followed(record.course, point, lambda earlier: earlier.at)
 
 

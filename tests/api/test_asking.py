@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from delivery.cluster.kinds import DEPLOYMENT, RELEASE
+from delivery.intents.ask import LONGEST_REASON, TAKEN_TOGETHER
 from delivery.resources.annotations import APP_VERSION, RELEASE_ID
-from delivery.resources.release import Phase, release_from_object
+from delivery.resources.release import Intent, Phase, release_from_object
 from delivery.resources.trigger_record import current_trigger
 from tests.decision import given
 from tests.served import Served
@@ -43,6 +44,19 @@ def test_an_intent_is_written_with_who_and_why(served: Served, verb: str) -> Non
     assert [(each.verb, each.by, each.reason) for each in stored.spec.intents] == [(verb, by, "I looked at it")]
     assert stored.spec.intents[0].at is not None
     assert stored.status.phase is Phase.PAUSED  # the controller answers, nobody else
+
+
+def test_a_record_full_of_intents_takes_only_what_ends_the_release(served: Served) -> None:
+    said = Intent(verb="pause", by="somebody", reason="r" * LONGEST_REASON, at=given.NOW)
+    full = (said,) * (TAKEN_TOGETHER // LONGEST_REASON)
+    made = given.release(Phase.SHIFTING)
+    status = made.status.model_copy(update={"intents_done": len(full)})
+    served.create(made.model_copy(update={"spec": made.spec.model_copy(update={"intents": full}), "status": status}))
+    with served.client() as client:
+        refused = client.post(served.path(rest="/pause"), json={"reason": "once more"})
+        assert refused.status_code == 409, refused.text
+        assert f"its {len(full)} intents fill the record; promote or abort it" in refused.json()["detail"]
+        assert client.post(served.path(rest="/abort"), json={"reason": "r" * LONGEST_REASON}).status_code == 202
 
 
 def test_the_deployments_name_stands_for_its_newest_release(served: Served) -> None:
