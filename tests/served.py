@@ -55,11 +55,11 @@ class Served:
     board: Board
     _tokens: dict[tuple[str, ...], str] = field(default_factory=dict)
 
-    def token(self, *verbs: str) -> str:
-        """Of a ServiceAccount that may do these on Releases, in the namespace only."""
-        if verbs not in self._tokens:
-            self._tokens[verbs] = _token(self.cluster, self.namespace, verbs)
-        return self._tokens[verbs]
+    def token(self, *verbs: str, only: str = "") -> str:
+        """Of a ServiceAccount that may do these on Releases, in the namespace only; `only` on that one."""
+        if (*verbs, only) not in self._tokens:
+            self._tokens[*verbs, only] = _token(self.cluster, self.namespace, verbs, only)
+        return self._tokens[*verbs, only]
 
     def token_everywhere(self) -> str:
         """Of a ServiceAccount that may do everything on Releases, in all namespaces."""
@@ -112,12 +112,13 @@ class Served:
         return row.summary["resourceVersion"] if row else None
 
 
-def _token(cluster: Cluster, namespace: str, verbs: tuple[str, ...]) -> str:
-    name = _account(verbs)
+def _token(cluster: Cluster, namespace: str, verbs: tuple[str, ...], only: str) -> str:
+    name = _account((*verbs, only) if only else verbs)
     account = {"metadata": {"name": name, "namespace": namespace}}
     cluster.create(SERVICE_ACCOUNT, account)
     if verbs:
-        rule = {"apiGroups": ["headgate.dev"], "resources": ["releases"], "verbs": list(verbs)}
+        rule: Object = {"apiGroups": ["headgate.dev"], "resources": ["releases"], "verbs": list(verbs)}
+        rule |= {"resourceNames": [only]} if only else {}
         cluster.create(CLUSTER_ROLE, {"metadata": {"name": f"{namespace}-{name}"}, "rules": [rule]})
         binding = {
             "metadata": {"name": name, "namespace": namespace},

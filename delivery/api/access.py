@@ -18,6 +18,7 @@ TOKEN_KEPT_S = 30.0
 ANSWER_KEPT_S = 10.0
 CACHED = 10_000
 LONGEST_TOKEN = 16_384
+READING = {"get", "watch"}
 
 
 class Unauthenticated(HeadgateError):
@@ -45,6 +46,12 @@ class Asked:
     verb: str
     namespace: str = ""
     name: str = ""
+
+    @property
+    def ways(self) -> tuple[Asked, ...]:
+        """What allows it, the first to be asked first. To read all of a namespace is to read each: a fleet's readers
+        are asked about once, not once a Release. Whoever acts is asked about by name."""
+        return (Asked(self.verb, self.namespace), self) if self.name and self.verb in READING else (self,)
 
     def __str__(self) -> str:
         where = f" in namespace {self.namespace}" if self.namespace else " in all namespaces"
@@ -84,19 +91,24 @@ class Access:
         return found
 
     def decided(self, caller: Caller, asked: Asked) -> bool | None:
-        """What the cluster said a moment ago; None where it is to be asked."""
+        """What follows from what the cluster said a moment ago; None where it is to be asked."""
         with self._lock:
-            return self._allowed.get((caller, asked))
+            known = [self._allowed.get((caller, way)) for way in asked.ways]
+        return True if True in known else None if None in known else False
 
     def require(self, caller: Caller, asked: Asked) -> None:
         """Raises Forbidden, and HeadgateError where the cluster cannot be asked."""
-        decided = self.decided(caller, asked)
-        if decided is None:
-            decided = self._ask(caller, asked)
-            with self._lock:
-                self._allowed[caller, asked] = decided
-        if not decided:
+        if not any(self._may(caller, way) for way in asked.ways):
             raise Forbidden(f"{caller.name} may not {asked}; a Role with that verb on that resource would allow it")
+
+    def _may(self, caller: Caller, asked: Asked) -> bool:
+        with self._lock:
+            known = self._allowed.get((caller, asked))
+        if known is None:
+            known = self._ask(caller, asked)
+            with self._lock:
+                self._allowed[caller, asked] = known
+        return known
 
     def _ask(self, caller: Caller, asked: Asked) -> bool:
         attributes = {

@@ -91,6 +91,32 @@ def test_a_right_in_one_namespace_is_none_in_another_nor_in_all(served: Served) 
         assert client.get("/api/v1/namespaces/default/releases/web").status_code == 403
 
 
+def test_a_right_on_one_release_is_none_on_another(served: Served) -> None:
+    served.release(name="one")
+    served.release(name="other")
+    with httpx.Client(base_url=served.url, timeout=30) as client:
+        client.headers["Authorization"] = f"Bearer {served.token('get', 'pause', only='one')}"
+        for _ in range(2):  # as the cluster says, and as it said a moment ago
+            assert client.get(served.path("one")).status_code == 200
+            assert client.get(served.path("other")).status_code == 403
+            assert client.post(served.path("other", "/pause"), json={}).status_code == 403
+        assert client.post(served.path("one", "/pause"), json={}).status_code == 202
+
+
+def test_a_reader_of_a_whole_namespace_is_asked_about_once_an_actor_by_name(own_served: Served) -> None:
+    asked = Cluster.connect(own_served.kubeconfig)
+    access = Access(asked)
+    caller = access.caller(own_served.token("get", "pause"))
+    before = asked.calls["POST", 201]
+    for number in range(20):
+        access.require(caller, Asked("get", own_served.namespace, f"web-{number}"))
+        assert access.decided(caller, Asked("get", own_served.namespace, f"api-{number}")) is True
+    assert asked.calls["POST", 201] == before + 1
+    assert access.decided(caller, Asked("pause", own_served.namespace, "web-1")) is None
+    access.require(caller, Asked("pause", own_served.namespace, "web-1"))
+    assert access.decided(caller, Asked("pause", own_served.namespace, "web-2")) is None
+
+
 @contextmanager
 def unreachable(cluster: Cluster) -> Iterator[None]:
     """The API server's address leads nowhere meanwhile."""
