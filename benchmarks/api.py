@@ -28,7 +28,7 @@ from delivery.lab.readiness import token_of
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "docs" / "benchmarks" / "api.md"
 INTERVAL_S, WARMING_UP, QUIET_S, CONNECTED_WITHIN_S = 10.0, 3, 2.0, 90.0
-APART_S = 2.5
+APART_S = 2.7
 """Between two template changes; no divisor of the interval, so that they meet every part of it."""
 APART = 41
 """Releases from where one spell's load begins to where the next one's does."""
