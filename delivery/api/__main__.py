@@ -7,15 +7,12 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-import msgspec
 
 from delivery.api.access import Access
 from delivery.api.app import create_app
 from delivery.api.feeding import kept_current
 from delivery.api.process import SERVING, Order
-from delivery.api.server import Server, Tls
+from delivery.api.server import Server
 from delivery.cluster.client import Cluster
 from delivery.errors import HeadgateError
 from delivery.garbage import collect_rarely
@@ -26,7 +23,7 @@ def main() -> None:
     """Says SERVING, or in a line what is in the way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_as_json()
-    order = msgspec.json.decode(sys.stdin.readline(), type=Order)
+    order = Order.model_validate_json(sys.stdin.readline())
     try:
         with _served(order):
             collect_rarely()
@@ -40,11 +37,10 @@ def main() -> None:
 @contextmanager
 def _served(order: Order) -> Iterator[None]:
     """Raises HeadgateError."""
-    cluster = Cluster.connect(Path(order.kubeconfig) if order.kubeconfig else None, order.context)
-    tls = Tls(Path(order.certificate), Path(order.key)) if order.certificate and order.key else None
+    cluster = Cluster.connect(order.kubeconfig, order.context)
     with kept_current(cluster, order.namespace) as board:
         app = create_app(cluster, Access(cluster), board)
-        server = Server(app, socket.socket(fileno=order.listener), tls)
+        server = Server(app, socket.socket(fileno=order.listener), order.tls)
         server.start()
         try:
             yield

@@ -2,49 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from pydantic import ValidationError
 
 from delivery.api.board import Board
 from delivery.cluster.client import Cluster, Object
 from delivery.cluster.informer import Informer, Name
 from delivery.cluster.kinds import RELEASE
 from delivery.reconcile.parsed import Releases, packed
-from delivery.resources.release import Release
 
 LISTED_WITHIN_S = 60.0
 
 
+def nothing() -> None:
+    """For whom the board's own watchers are enough."""
+
+
 @contextmanager
-def kept_current(cluster: Cluster, namespace: str | None) -> Iterator[Board]:
+def kept_current(
+    cluster: Cluster,
+    namespace: str | None,
+    *,
+    within_s: float = LISTED_WITHIN_S,
+    changed: Callable[[], None] = nothing,
+) -> Iterator[Board]:
     """A board of the Releases in the namespace, or of all; it knows those there are already.
 
-    Raises Unavailable where they are not told within a minute.
+    `changed` is called, on a thread of its own, after each change. Raises Unavailable where the Releases there are were
+    not told within so many seconds.
     """
     board, parsed = Board(), Releases()
 
     def told(name: Name, obj: Object | None) -> None:
         key = (name[0] or "", name[1])
-        release = _read(parsed, obj)
+        release = parsed.readable(obj)
         known = board.row(key)
         if release is None and known is not None and known.release is not None:
             parsed.forget(known.release.uid)
         board.told(*key, release)
+        changed()
 
     informer = Informer(cluster, RELEASE, namespace, on_change=told, keep=packed)
     informer.start()
     try:
-        informer.wait_synced(LISTED_WITHIN_S)
+        informer.wait_synced(within_s)
         yield board
     finally:
         informer.stop()
-
-
-def _read(parsed: Releases, obj: Object | None) -> Release | None:
-    """None where it cannot be read: its own pass says so."""
-    try:
-        return parsed.of(obj) if obj is not None else None
-    except ValidationError:
-        return None

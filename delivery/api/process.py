@@ -10,9 +10,10 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 
-import msgspec
 import structlog
+from pydantic import BaseModel
 
 from delivery.api.server import Tls, bound, url_of
 from delivery.errors import HeadgateError
@@ -24,15 +25,14 @@ SERVING = "serving"
 AGAIN_AFTER_S, STOPPED_WITHIN_S = 1.0, 15.0
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(BaseModel):
     """What the process is told, as a line of JSON. `listener` is a descriptor that it inherits."""
 
     listener: int
-    kubeconfig: str | None
+    kubeconfig: Path | None
     context: str | None
     namespace: str | None
-    certificate: str | None
-    key: str | None
+    tls: Tls | None
 
 
 class ApiProcess:
@@ -44,11 +44,10 @@ class ApiProcess:
         self.url = url_of(self._listener, tls)
         self._order = Order(
             listener=self._listener.fileno(),
-            kubeconfig=str(settings.kubeconfig) if settings.kubeconfig else None,
+            kubeconfig=settings.kubeconfig,
             context=settings.context,
             namespace=settings.namespace,
-            certificate=str(tls.certificate) if tls else None,
-            key=str(tls.key) if tls else None,
+            tls=tls,
         )
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -127,7 +126,7 @@ def _told(child: subprocess.Popen[str], order: Order) -> str:
     assert child.stdin is not None  # noqa: S101  # for the type checker: they are pipes
     assert child.stdout is not None  # noqa: S101
     try:
-        child.stdin.write(msgspec.json.encode(order).decode() + "\n")
+        child.stdin.write(order.model_dump_json() + "\n")
         child.stdin.flush()
         return child.stdout.readline().strip()
     except (OSError, ValueError):  # it is gone, or was stopped meanwhile

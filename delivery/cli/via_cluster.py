@@ -10,12 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from delivery.api.board import Board, matching
-from delivery.cluster.client import Cluster, Object
+from delivery.api.feeding import kept_current
+from delivery.cluster.client import Cluster
 from delivery.cluster.credentials import context_namespace
-from delivery.cluster.informer import Informer, Name
 from delivery.cluster.kinds import RELEASE, SELF_SUBJECT_REVIEW
 from delivery.errors import HeadgateError, NotFound
 from delivery.intents import trigger as triggering
@@ -23,7 +21,7 @@ from delivery.intents.ask import ask
 from delivery.intents.finding import find_release, releases_in
 from delivery.intents.trigger import Triggered, Wish
 from delivery.reconcile.explaining import Change, Explanation, explain
-from delivery.resources.release import Intent, Release, Verb, release_from_object
+from delivery.resources.release import Intent, Release, Verb
 
 LOOK_AGAIN_S = 1.0  # at the clock, not at the cluster: that tells by itself
 LISTED_WITHIN_S = 30.0
@@ -60,16 +58,8 @@ class ViaCluster:
     def follow(
         self, namespace: str, name: str, release_id: str | None, timeout: float
     ) -> Iterator[dict[str, Any] | None]:
-        board, changed, end = Board(), threading.Event(), time.monotonic() + timeout
-
-        def told(key: Name, obj: Object | None) -> None:
-            board.told(key[0] or "", key[1], _read(obj))
-            changed.set()
-
-        informer = Informer(self._cluster, RELEASE, namespace, on_change=told)
-        informer.start()
-        try:
-            informer.wait_synced(LISTED_WITHIN_S)
+        changed, end = threading.Event(), time.monotonic() + timeout
+        with kept_current(self._cluster, namespace, within_s=LISTED_WITHIN_S, changed=changed.set) as board:
             while True:
                 changed.clear()
                 row = board.find(namespace, name, release_id)
@@ -77,8 +67,6 @@ class ViaCluster:
                 if (row and row.final) or time.monotonic() >= end:
                     return
                 changed.wait(max(0.0, min(LOOK_AGAIN_S, end - time.monotonic())))
-        finally:
-            informer.stop()
 
     def ask(self, namespace: str, name: str, verb: Verb, reason: str) -> str:
         intent = Intent(verb=verb, by=self._who(), reason=reason, at=time.time())
@@ -100,10 +88,3 @@ class ViaCluster:
             return str(review["status"]["userInfo"]["username"])
         except (HeadgateError, KeyError):
             return getpass.getuser()
-
-
-def _read(obj: Object | None) -> Release | None:
-    try:
-        return release_from_object(obj) if obj is not None else None
-    except ValidationError:
-        return None

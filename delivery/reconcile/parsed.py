@@ -10,6 +10,7 @@ import zlib
 from collections import OrderedDict
 
 import msgspec
+from pydantic import ValidationError
 
 from delivery.cluster.client import Object
 from delivery.resources.release import Release, release_from_object
@@ -47,7 +48,7 @@ class Releases:
         self._lock = threading.Lock()
 
     def of(self, obj: Object) -> Release:
-        """Raises pydantic's ValidationError for an object that is no Release of ours."""
+        """Raises ValidationError for an object that is no Release of ours."""
         meta = obj["metadata"]
         uid, version = meta.get("uid", ""), meta.get("resourceVersion", "")
         with self._lock:
@@ -59,6 +60,13 @@ class Releases:
             read = read.model_copy(update={"spec": known.spec})  # with what was worked out from it already
         self.keep(read)
         return read
+
+    def readable(self, obj: Object | None) -> Release | None:
+        """As `of`, but None where it is gone or no Release of ours: its own pass says so."""
+        try:
+            return self.of(obj) if obj is not None else None
+        except ValidationError:
+            return None
 
     def forget(self, uid: str) -> None:
         """It was deleted."""

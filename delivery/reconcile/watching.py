@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from pydantic import ValidationError
-
 from delivery.cluster.client import Cluster, Object
 from delivery.cluster.informer import Informer, OnChange
 from delivery.cluster.kinds import (
@@ -139,7 +137,7 @@ class Watching:
         return any(triggers.from_release(release) == key for release in self._informers[RELEASE].list(key[0]))
 
     def _on_release(self, name: Name, release: Object | None) -> None:
-        read = self._readable(release) if release is not None else None
+        read = self._parsed.readable(release)
         former = self._active.pop(name, None)
         if read is not None and read.active:
             self._active[name] = read
@@ -148,12 +146,6 @@ class Watching:
         self._on_release_changed(name, read)
         if release is not None:
             self._wake(triggers.from_release(release))
-
-    def _readable(self, obj: Object) -> Release | None:
-        try:
-            return self._parsed.of(obj)
-        except ValidationError:
-            return None  # its own pass says so
 
     def _on_service(self, name: Name, service: Object | None) -> None:
         self._wake_refused()

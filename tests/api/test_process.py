@@ -28,17 +28,18 @@ def settings(served: Served) -> Settings:
 
 
 @pytest.fixture
-def apart(own_served: Served) -> Iterator[Served]:
-    """Served by a process of its own, over the same cluster; `pid` is that process."""
-    process = ApiProcess(LOOPBACK, 0, settings(own_served))
-    process.start()
+def process(own_served: Served) -> Iterator[ApiProcess]:
+    """Serves the same cluster."""
+    started = ApiProcess(LOOPBACK, 0, settings(own_served))
+    started.start()
     try:
-        yield replace(own_served, url=process.url)
+        yield started
     finally:
-        process.stop()
+        started.stop()
 
 
-def test_it_answers_what_the_cluster_says_and_writes_what_is_asked(apart: Served) -> None:
+def test_it_answers_what_the_cluster_says_and_writes_what_is_asked(own_served: Served, process: ApiProcess) -> None:
+    apart = replace(own_served, url=process.url)
     apart.release()
     with apart.client() as client:
         listed = f"/api/v1/releases?namespace={apart.namespace}"
@@ -51,28 +52,23 @@ def test_it_answers_what_the_cluster_says_and_writes_what_is_asked(apart: Served
     assert httpx.get(f"{apart.url}/api/v1/releases").status_code == 401
 
 
-def test_one_that_was_killed_is_replaced_and_who_called_meanwhile_is_answered(own_served: Served) -> None:
+def test_one_that_was_killed_is_replaced_and_who_called_meanwhile_is_answered(
+    own_served: Served, process: ApiProcess
+) -> None:
     own_served.release()
-    process = ApiProcess(LOOPBACK, 0, settings(own_served))
-    process.start()
-    try:
-        before = process.pid
-        assert before is not None
-        os.kill(before, signal.SIGKILL)
-        eventually(lambda: not process.serving)
-        headers = {"Authorization": f"Bearer {own_served.token('get')}"}
-        answer = httpx.get(f"{process.url}{own_served.path()}", headers=headers, timeout=60)
-        assert answer.status_code == 200
-        assert answer.json()["metadata"]["name"] == given.RELEASE
-        eventually(lambda: process.serving)
-        assert process.pid != before
-    finally:
-        process.stop()
+    before = process.pid
+    assert before is not None
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: not process.serving)
+    headers = {"Authorization": f"Bearer {own_served.token('get')}"}
+    answer = httpx.get(f"{process.url}{own_served.path()}", headers=headers, timeout=60)
+    assert answer.status_code == 200
+    assert answer.json()["metadata"]["name"] == given.RELEASE
+    eventually(lambda: process.serving)
+    assert process.pid != before
 
 
-def test_nothing_is_left_once_stopped_and_the_address_is_free(own_served: Served) -> None:
-    process = ApiProcess(LOOPBACK, 0, settings(own_served))
-    process.start()
+def test_nothing_is_left_once_stopped_and_the_address_is_free(process: ApiProcess) -> None:
     pid, port = process.pid, int(process.url.rpartition(":")[2])
     process.stop()
     process.stop()

@@ -16,6 +16,7 @@ import structlog
 import yaml
 from typer.testing import CliRunner, Result
 
+from benchmarks.api import started
 from delivery.cli.main import app
 from delivery.cluster.client import Cluster
 from delivery.lab.apiserver.server import EmbeddedApiServer
@@ -220,9 +221,8 @@ def test_the_process_of_its_api_ends_with_it(server: Path, number: int) -> None:
     running = Running(*controller(server, "--listen", "127.0.0.1:0"))
     try:
         running.wait_for('"listening"')
-        children = (Path("/proc") / str(running.process.pid) / "task").glob("*/children")
-        pids = [pid for each in children for pid in each.read_text().split()]
+        pids = started(running.process.pid)
     finally:
         running.end(number)
     assert pids
-    eventually(lambda: not any(Path("/proc", pid).exists() for pid in pids))
+    eventually(lambda: not any(Path("/proc", str(pid)).exists() for pid in pids))
