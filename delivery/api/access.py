@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
-from cachetools import TTLCache
-
+from delivery.api.renewing import Aside, Renewing
 from delivery.cluster.client import Cluster
 from delivery.cluster.kinds import RELEASE, SUBJECT_ACCESS_REVIEW, TOKEN_REVIEW
 from delivery.errors import HeadgateError
 
 TOKEN_KEPT_S = 30.0
 ANSWER_KEPT_S = 10.0
-CACHED = 10_000
 LONGEST_TOKEN = 16_384
-READING = {"get", "watch"}
+READING = {"get", "list", "watch"}
+RENEWALS_AT_ONCE = 2
 
 
 class Unauthenticated(HeadgateError):
@@ -49,9 +49,11 @@ class Asked:
 
     @property
     def ways(self) -> tuple[Asked, ...]:
-        """What allows it, the first to be asked first. To read all of a namespace is to read each: a fleet's readers
-        are asked about once, not once a Release. Whoever acts is asked about by name."""
-        return (Asked(self.verb, self.namespace), self) if self.name and self.verb in READING else (self,)
+        """What allows it, the first to be asked first. To read all is to read each: a fleet's readers are asked about
+        once, not once a namespace or Release. Whoever acts is asked about by name."""
+        if self.verb not in READING:
+            return (self,)
+        return tuple(dict.fromkeys((Asked(self.verb), Asked(self.verb, self.namespace), self)))
 
     def __str__(self) -> str:
         where = f" in namespace {self.namespace}" if self.namespace else " in all namespaces"
@@ -59,24 +61,36 @@ class Asked:
 
 
 class Access:
-    """Answers are kept briefly, so that a right that was taken away is gone within seconds. Thread-safe."""
+    """Answers are kept briefly, so that a right that was taken away is gone within seconds. Thread-safe.
 
-    def __init__(self, cluster: Cluster, clock: Callable[[], float] = monotonic) -> None:
+    `aside`: what has them renewed, on a thread of its own.
+    """
+
+    def __init__(self, cluster: Cluster, clock: Callable[[], float] = monotonic, aside: Aside | None = None) -> None:
         self._cluster = cluster
-        self._lock = threading.Lock()
-        self._callers: TTLCache[str, Caller] = TTLCache(CACHED, TOKEN_KEPT_S, clock)
-        self._allowed: TTLCache[tuple[Caller, Asked], bool] = TTLCache(CACHED, ANSWER_KEPT_S, clock)
+        aside = aside or ThreadPoolExecutor(RENEWALS_AT_ONCE, "review").submit
+        self._callers: Renewing[str, Caller] = Renewing(TOKEN_KEPT_S, clock, aside)
+        self._allowed: Renewing[tuple[Caller, Asked], bool] = Renewing(ANSWER_KEPT_S, clock, aside)
 
     def known(self, token: str) -> Caller | None:
         """The caller of a token that was reviewed a moment ago; asks nobody."""
-        with self._lock:
-            return self._callers.get(_fingerprint(token))
+        return self._callers.known(_fingerprint(token), lambda: self._review(token))
 
     def caller(self, token: str) -> Caller:
         """Raises Unauthenticated, and HeadgateError where the cluster cannot be asked."""
-        known = self.known(token)
-        if known is not None:
-            return known
+        return self._callers.of(_fingerprint(token), lambda: self._review(token))
+
+    def decided(self, caller: Caller, asked: Asked) -> bool | None:
+        """What follows from what the cluster said a moment ago; None where it is to be asked."""
+        known = [self._allowed.known((caller, way), partial(self._ask, caller, way)) for way in asked.ways]
+        return True if True in known else None if None in known else False
+
+    def require(self, caller: Caller, asked: Asked) -> None:
+        """Raises Forbidden, and HeadgateError where the cluster cannot be asked."""
+        if not any(self._allowed.of((caller, way), partial(self._ask, caller, way)) for way in asked.ways):
+            raise Forbidden(f"{caller.name} may not {asked}; a Role with that verb on that resource would allow it")
+
+    def _review(self, token: str) -> Caller:
         if not token or len(token) > LONGEST_TOKEN:
             raise Unauthenticated("no usable token; send `Authorization: Bearer TOKEN` with a token of this cluster")
         review = self._cluster.create(TOKEN_REVIEW, {"metadata": {}, "spec": {"token": token}})
@@ -85,30 +99,7 @@ class Access:
             raise Unauthenticated("the cluster does not know this token; it may have expired: get a new one")
         user = status.get("user") or {}
         extra = tuple((key, tuple(values)) for key, values in sorted((user.get("extra") or {}).items()))
-        found = Caller(user.get("username") or "", user.get("uid") or "", tuple(user.get("groups") or ()), extra)
-        with self._lock:
-            self._callers[_fingerprint(token)] = found
-        return found
-
-    def decided(self, caller: Caller, asked: Asked) -> bool | None:
-        """What follows from what the cluster said a moment ago; None where it is to be asked."""
-        with self._lock:
-            known = [self._allowed.get((caller, way)) for way in asked.ways]
-        return True if True in known else None if None in known else False
-
-    def require(self, caller: Caller, asked: Asked) -> None:
-        """Raises Forbidden, and HeadgateError where the cluster cannot be asked."""
-        if not any(self._may(caller, way) for way in asked.ways):
-            raise Forbidden(f"{caller.name} may not {asked}; a Role with that verb on that resource would allow it")
-
-    def _may(self, caller: Caller, asked: Asked) -> bool:
-        with self._lock:
-            known = self._allowed.get((caller, asked))
-        if known is None:
-            known = self._ask(caller, asked)
-            with self._lock:
-                self._allowed[caller, asked] = known
-        return known
+        return Caller(user.get("username") or "", user.get("uid") or "", tuple(user.get("groups") or ()), extra)
 
     def _ask(self, caller: Caller, asked: Asked) -> bool:
         attributes = {
@@ -130,5 +121,5 @@ class Access:
 
 
 def _fingerprint(token: str) -> str:
-    """No token is kept in memory longer than its request."""
+    """No token is kept in memory longer than its request, or the review that this set off."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -103,15 +103,19 @@ def test_a_right_on_one_release_is_none_on_another(served: Served) -> None:
         assert client.post(served.path("one", "/pause"), json={}).status_code == 202
 
 
-def test_a_reader_of_a_whole_namespace_is_asked_about_once_an_actor_by_name(own_served: Served) -> None:
+@pytest.mark.parametrize(("everywhere", "reviews"), [(True, 1), (False, 2)])
+def test_a_reader_of_a_whole_namespace_or_of_all_is_asked_about_once_an_actor_by_name(
+    own_served: Served, everywhere: bool, reviews: int
+) -> None:
     asked = Cluster.connect(own_served.kubeconfig)
     access = Access(asked)
-    caller = access.caller(own_served.token("get", "pause"))
+    caller = access.caller(own_served.token_everywhere() if everywhere else own_served.token("get", "pause"))
     before = asked.calls["POST", 201]
     for number in range(20):
         access.require(caller, Asked("get", own_served.namespace, f"web-{number}"))
         assert access.decided(caller, Asked("get", own_served.namespace, f"api-{number}")) is True
-    assert asked.calls["POST", 201] == before + 1
+    assert asked.calls["POST", 201] == before + reviews
+    assert access.decided(caller, Asked("get", "default", "web")) is (True if everywhere else None)
     assert access.decided(caller, Asked("pause", own_served.namespace, "web-1")) is None
     access.require(caller, Asked("pause", own_served.namespace, "web-1"))
     assert access.decided(caller, Asked("pause", own_served.namespace, "web-2")) is None
