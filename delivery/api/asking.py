@@ -9,6 +9,7 @@ import structlog
 from fastapi import APIRouter, Request
 
 from delivery.api import examples
+from delivery.api.board import Board
 from delivery.api.description import answers, asks
 from delivery.api.guarding import VERB, GuardedRoute, caller_of
 from delivery.api.models import Accepted, Key, Name, Namespace, Triggered, TriggerRequest, Wish
@@ -70,8 +71,12 @@ def trigger(
 def _add(verb: Verb, summary: str) -> None:
     def write(request: Request, namespace: Namespace, name: Name, wish: Wish) -> Accepted:
         cluster: Cluster = request.app.state.cluster
+        board: Board = request.app.state.board
         by = caller_of(request).name
-        written = ask(cluster, namespace, name, Intent(verb=verb, by=by, reason=wish.reason, at=time.time()))
+        row = board.find(namespace, name)
+        release, known = (row.summary["name"], row.release) if row else (name, None)
+        intent = Intent(verb=verb, by=by, reason=wish.reason, at=time.time())
+        written = ask(cluster, namespace, release, intent, known)
         log.info("intent", verb=verb, release=written.key, by=by, reason=wish.reason)
         return Accepted(
             namespace=namespace, name=written.name, verb=verb, by=by, resource_version=written.resource_version

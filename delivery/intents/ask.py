@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from delivery.cluster.client import Cluster
 from delivery.cluster.kinds import RELEASE
-from delivery.errors import Conflict, InvalidSpec, NotNow
+from delivery.errors import Conflict, InvalidSpec, NotFound, NotNow
 from delivery.intents.finding import find_release
 from delivery.resources.release import Intent, Phase, Release, Verb, release_from_object
 
@@ -21,12 +22,16 @@ ALWAYS_TAKEN = {"abort", "promote"}
 _RETRIED = {Phase.ROLLED_BACK, Phase.FAILED}
 
 
-def ask(cluster: Cluster, namespace: str, name: str, intent: Intent) -> Release:
+def ask(cluster: Cluster, namespace: str, name: str, intent: Intent, known: Release | None = None) -> Release:
     """Appends `intent` to the Release of that name, or to the newest of the Deployment of that name.
 
-    Returns the Release as written. Raises NotFound, NotNow where it has no answer to such a wish, Refused where the
-    caller may not, Conflict where somebody else was faster every time.
+    `known`: that Release as last heard of; where it is still so, it need not be read. Returns the Release as written.
+    Raises NotFound, NotNow where it has no answer to such a wish, Refused where the caller may not, Conflict where
+    somebody else was faster every time.
     """
+    if known is not None:
+        with suppress(Conflict, NotFound, NotNow):  # it is no longer so
+            return append(cluster, known, intent)
     for attempt in Retrying(
         retry=retry_if_exception_type(Conflict), stop=stop_after_attempt(TRIES), wait=wait_random(0, 0.2), reraise=True
     ):
@@ -57,6 +62,8 @@ def check(release: Release, verb: Verb) -> None:
         raise NotNow(f"Release {release.key}: it has ended ({phase}), so there is nothing to {verb}")
     elif phase is Phase.ROLLING_BACK:
         raise NotNow(f"Release {release.key}: it is being rolled back, so there is nothing to {verb}")
+    elif verb == "promote" and phase is Phase.PROMOTING:
+        raise NotNow(f"Release {release.key}: it is being promoted already")
     elif verb in {"approve", "resume"} and phase not in {Phase.PAUSED, Phase.STALLED, Phase.PROMOTING}:
         raise NotNow(f"Release {release.key}: it is {phase} and waits for nobody; {verb} is for one that is Paused")
     elif verb == "pause" and phase is Phase.PAUSED:
