@@ -80,8 +80,10 @@ class Board:
 
     def told(self, namespace: str, name: str, release: Release | None) -> None:
         """A Release as it is now; None where it is gone."""
-        row = _row(release) if release is not None else None
-        key = (namespace, name)
+        self.placed((namespace, name), row_of(release) if release is not None else None)
+
+    def placed(self, key: Key, row: Row | None) -> None:
+        """The row of a Release as it is now; None where that is gone."""
         with self._lock:
             self._place(key, row)
             loop, first = self._loop, not self._changed
@@ -212,7 +214,8 @@ def _quantiles(look: Evidence) -> list[dict[str, Any]]:
     ]
 
 
-def _row(release: Release) -> Row:
+def row_of(release: Release) -> Row:
+    """As a board shows it."""
     summary = summary_of(release)
     order = (release.active, release.status.started_at or 0.0)
     return Row(summary, msgspec.json.encode(summary), order, release if release.active else None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from delivery.api.board import Board
+from delivery.api.board import Board, row_of
 from delivery.cluster.client import Cluster, Object
 from delivery.cluster.informer import Informer, Name
 from delivery.cluster.kinds import RELEASE
-from delivery.reconcile.parsed import Releases, packed
+from delivery.reconcile.parsed import Releases
 
 LISTED_WITHIN_S = 60.0
 
@@ -33,16 +33,22 @@ def kept_current(
     """
     board, parsed = Board(), Releases()
 
+    def shown(obj: Object) -> Object:
+        """Its row, made as soon as it is heard of: nothing else of it is kept once it has ended."""
+        release = parsed.readable(obj)
+        named = {part: obj["metadata"].get(part) for part in ("namespace", "name")}
+        return {"metadata": named, "row": row_of(release) if release is not None else None}
+
     def told(name: Name, obj: Object | None) -> None:
         key = (name[0] or "", name[1])
-        release = parsed.readable(obj)
+        row = obj["row"] if obj is not None else None
         known = board.row(key)
-        if release is None and known is not None and known.release is not None:
+        if row is None and known is not None and known.release is not None:
             parsed.forget(known.release.uid)
-        board.told(*key, release)
+        board.placed(key, row)
         changed()
 
-    informer = Informer(cluster, RELEASE, namespace, on_change=told, keep=packed)
+    informer = Informer(cluster, RELEASE, namespace, on_change=told, keep=shown)
     informer.start()
     try:
         informer.wait_synced(within_s)

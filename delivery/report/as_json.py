@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from math import isfinite
 from typing import Any
 
@@ -28,8 +29,9 @@ def to_json(release: Release, now: float) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {to_camel(each.name): _named(each.name, getattr(value, each.name)) for each in fields(value)}
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = _parts(type(value))
+        return {key: (_time if is_time else _plain)(getattr(value, name)) for name, key, is_time in parts}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}  # names of the user's, left as they are
     if isinstance(value, tuple | list):
@@ -39,7 +41,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _named(name: str, value: Any) -> Any:
-    if (name == "at" or name.endswith("_at")) and isinstance(value, float | int):
-        return to_rfc3339(value)
-    return _plain(value)
+@cache
+def _parts(kind: type) -> tuple[tuple[str, str, bool], ...]:
+    """Each field of a dataclass, what it is called in the report, and whether it is a time."""
+    names = [each.name for each in fields(kind)]
+    return tuple((name, to_camel(name), name == "at" or name.endswith("_at")) for name in names)
+
+
+def _time(value: Any) -> Any:
+    return to_rfc3339(value) if isinstance(value, float | int) else _plain(value)

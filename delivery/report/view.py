@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
+import msgspec
 import yaml
 
 from delivery.report.evidence_view import (
@@ -28,6 +30,7 @@ from delivery.report.versions import VersionView, canary_version, stable_version
 from delivery.report.wording import span, words
 from delivery.resources.release import Phase, Release
 
+POLICIES_KEPT = 64
 _ENDED = {
     Phase.SUCCEEDED: "was promoted",
     Phase.ROLLED_BACK: "was rolled back",
@@ -116,8 +119,14 @@ def view(release: Release, now: float) -> ReportView:
         cost=cost_view(release),
         quality=_quality(release),
         queries=status.analysis.queries,
-        policy_yaml=yaml.safe_dump(spec.policy, sort_keys=False, allow_unicode=True),
+        policy_yaml=_as_yaml(msgspec.json.encode(spec.policy)),
     )
+
+
+@lru_cache(POLICIES_KEPT)
+def _as_yaml(policy: bytes) -> str:
+    """Of a policy in JSON; many Releases are delivered by the same one."""
+    return yaml.safe_dump(msgspec.json.decode(policy), sort_keys=False, allow_unicode=True)
 
 
 def _sentence(release: Release, now: float) -> str:
