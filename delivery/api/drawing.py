@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -23,7 +22,6 @@ from delivery.resources.release import Release, release_from_object, release_obj
 KEPT_S = 10.0
 KEPT_BYTES = 16 * 1024 * 1024
 AT_ONCE = 1
-NICENESS = 10
 
 
 class Form(StrEnum):
@@ -78,6 +76,5 @@ class Drawing:
 
 
 def drawn(encoded: bytes, form: Form, now: float) -> str:
-    """Runs in the other process, which gives way to whoever else needs the processor."""
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    """Runs in the other process."""
     return _DRAWN[form](release_from_object(msgspec.json.decode(encoded)), now)
