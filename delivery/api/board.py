@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 import msgspec
 
 from delivery.clock import to_rfc3339
+from delivery.cluster.client import Object
+from delivery.cluster.kinds import RELEASE
 from delivery.decision.questions import question
 from delivery.decision.recorded import recorded_policy
 from delivery.report.latency_view import quantile_views
@@ -20,16 +23,20 @@ from delivery.report.recorded import mapping
 from delivery.resources.release import Evidence, Release
 
 Key = tuple[str, str]
+_IDENTITY = ("name", "namespace", "uid", "resourceVersion")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A Release's summary, and the same encoded. `release` only while it is active: what has ended is read anew."""
+    """A Release's summary, and the same encoded. `release`, and its object as compressed JSON where that is known, only
+    while it is active: what has ended is read anew.
+    """
 
     summary: dict[str, Any]
     encoded: bytes
     order: tuple[bool, float]
     release: Release | None
+    document: bytes = b""
 
     @property
     def final(self) -> bool:
@@ -214,11 +221,20 @@ def _quantiles(look: Evidence) -> list[dict[str, Any]]:
     ]
 
 
-def row_of(release: Release) -> Row:
-    """As a board shows it."""
+def row_of(release: Release, obj: Object | None = None) -> Row:
+    """As a board shows it; `obj` as the API server told of it."""
     summary = summary_of(release)
     order = (release.active, release.status.started_at or 0.0)
-    return Row(summary, msgspec.json.encode(summary), order, release if release.active else None)
+    encoded = msgspec.json.encode(summary)
+    if not release.active:
+        return Row(summary, encoded, order, None)
+    return Row(summary, encoded, order, release, _document(obj) if obj and "status" in obj else b"")
+
+
+def _document(obj: Object) -> bytes:
+    meta = {field: obj["metadata"].get(field) for field in _IDENTITY}
+    body = {"apiVersion": obj["apiVersion"], "kind": RELEASE.name, "metadata": meta}
+    return zlib.compress(msgspec.json.encode({**body, "spec": obj["spec"], "status": obj["status"]}), level=1)
 
 
 def _time(at: float | None) -> str | None:

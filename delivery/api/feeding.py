@@ -37,7 +37,7 @@ def kept_current(
         """Its row, made as soon as it is heard of: nothing else of it is kept once it has ended."""
         release = parsed.readable(obj)
         named = {part: obj["metadata"].get(part) for part in ("namespace", "name")}
-        return {"metadata": named, "row": row_of(release) if release is not None else None}
+        return {"metadata": named, "row": row_of(release, obj) if release is not None else None}
 
     def told(name: Name, obj: Object | None) -> None:
         key = (name[0] or "", name[1])

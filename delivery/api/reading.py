@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -66,7 +67,10 @@ async def list_releases(
     summary="A Release as the cluster holds it",
 )
 async def get_release(request: Request, namespace: Namespace, name: Name, release_id: ReleaseId = None) -> Response:
-    return _json(release_object(await wanted(request, namespace, name, release_id)))
+    row = wanted_row(request, namespace, name, release_id)
+    if row.document:
+        return Response(zlib.decompress(row.document), media_type="application/json")
+    return _json(release_object(await read(request, row)))
 
 
 @router.get(
@@ -106,17 +110,22 @@ async def ended(
             await watcher.changes(end - loop.time())
 
 
-async def wanted(request: Request, namespace: str, name: str, release_id: str | None) -> Release:
-    """The Release, from memory while it is active, else from the cluster. Raises NotFound."""
+def wanted_row(request: Request, namespace: str, name: str, release_id: str | None) -> Row:
+    """Of the Release that is meant. Raises NotFound."""
     board: Board = request.app.state.board
     row = board.find(namespace, name, release_id)
     if row is None:
         which = f" with the release id {release_id}" if release_id else ""
         raise NotFound(f"{namespace}/{name}: neither a Release nor a Deployment with a Release{which}; list them")
+    return row
+
+
+async def read(request: Request, row: Row) -> Release:
+    """The Release of a row, from memory while it is active, else from the cluster. Raises NotFound."""
     if row.release is not None:
         return row.release
     cluster: Cluster = request.app.state.cluster
-    return await anyio.to_thread.run_sync(find_release, cluster, namespace, row.summary["name"])
+    return await anyio.to_thread.run_sync(find_release, cluster, row.summary["namespace"], row.summary["name"])
 
 
 def _json(body: Any) -> Response:

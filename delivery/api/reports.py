@@ -12,7 +12,7 @@ from delivery.api.drawing import MEDIA_TYPES, Drawing, Form
 from delivery.api.guarding import VERB, GuardedRoute
 from delivery.api.models import Name, Namespace, ReleaseId
 from delivery.api.problems import Documented, documented
-from delivery.api.reading import wanted
+from delivery.api.reading import read, wanted_row
 
 router = APIRouter(prefix="/api/v1", tags=["report"], route_class=GuardedRoute)
 
@@ -44,6 +44,6 @@ async def report(
     release_id: ReleaseId = None,
     form: Annotated[Form, Query(alias="format")] = Form.JSON,
 ) -> Response:
-    release = await wanted(request, namespace, name, release_id)
+    release = await read(request, wanted_row(request, namespace, name, release_id))
     drawing: Drawing = request.app.state.drawing
     return Response(await drawing.text(release, form), media_type=MEDIA_TYPES[form], headers=_HEADERS)

@@ -15,7 +15,8 @@ from delivery.api.gathering import Gathered
 from delivery.api.guarding import VERB, GuardedRoute, allow
 from delivery.api.models import Name, Namespace, NamespaceQuery, ReleaseId
 from delivery.api.problems import documented
-from delivery.errors import HeadgateError, NotFound
+from delivery.api.reading import wanted_row
+from delivery.errors import HeadgateError
 
 router = APIRouter(prefix="/api/v1", tags=["watch"], route_class=GuardedRoute)
 PING_S = 15
@@ -41,9 +42,7 @@ async def follow(
     request: Request, namespace: Namespace, name: Name, release_id: ReleaseId = None
 ) -> EventSourceResponse:
     board: Board = request.app.state.board
-    row = board.find(namespace, name, release_id)
-    if row is None:
-        raise NotFound(f"{namespace}/{name}: neither a Release nor a Deployment with a Release; list them")
+    row = wanted_row(request, namespace, name, release_id)
     return EventSourceResponse(_one(request, board, (namespace, row.summary["name"])), ping=PING_S)
 
 

@@ -14,6 +14,8 @@ def printable(text: str) -> str:
     """The text without what no document may hold or what makes it read as something else: control characters, lone
     surrogates, and marks that reverse the direction of writing.
     """
+    if text.isascii() and text.isprintable():
+        return text
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join("\ufffd" if _hides(char) else char for char in lines)
 

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from delivery.api.models import ReleaseList, ReleaseSummary, Waited
-from delivery.resources.release import Phase, release_from_object
+from delivery.cluster.kinds import RELEASE
+from delivery.resources.release import Phase, Release, release_from_object
 from tests.decision import given
 from tests.served import Served
 
@@ -49,6 +50,19 @@ def test_one_is_found_by_its_name_its_deployments_and_its_id(served: Served) -> 
         for name, query in (("nothing", {}), ("web", {"releaseId": "another"})):
             answer = client.get(served.path(name), params=query)
             assert (answer.status_code, answer.json()["title"]) == (404, "Not Found")
+
+
+def test_one_is_told_as_the_cluster_holds_it_whether_in_progress_or_ended(served: Served) -> None:
+    for made in (served.release(Phase.SHIFTING), served.becomes(ended(served))):
+        held = served.cluster.get(RELEASE, made.name, served.namespace)
+        with served.client("get") as client:
+            told = client.get(served.path()).json()
+        identity = {field: held["metadata"][field] for field in ("name", "namespace", "uid", "resourceVersion")}
+        assert told == {**{part: held[part] for part in ("apiVersion", "kind", "spec", "status")}, "metadata": identity}
+
+
+def ended(served: Served) -> Release:
+    return given.release(Phase.SUCCEEDED).model_copy(update={"namespace": served.namespace})
 
 
 def test_one_that_has_ended_is_read_from_the_cluster(served: Served) -> None:
