@@ -50,7 +50,10 @@ class Asked:
     @property
     def ways(self) -> tuple[Asked, ...]:
         """What allows it, the first to be asked first. To read all is to read each: a fleet's readers are asked about
-        once, not once a namespace or Release. Whoever acts is asked about by name."""
+        once, not once a namespace or Release. Whoever acts is asked about by name.
+
+        RBAC takes nothing back of what it grants for all; an authorizer that does is not asked where all is granted.
+        """
         if self.verb not in READING:
             return (self,)
         return tuple(dict.fromkeys((Asked(self.verb), Asked(self.verb, self.namespace), self)))

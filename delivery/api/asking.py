@@ -74,9 +74,8 @@ def _add(verb: Verb, summary: str) -> None:
         board: Board = request.app.state.board
         by = caller_of(request).name
         row = board.find(namespace, name)
-        release, known = (row.summary["name"], row.release) if row else (name, None)
         intent = Intent(verb=verb, by=by, reason=wish.reason, at=time.time())
-        written = ask(cluster, namespace, release, intent, known)
+        written = ask(cluster, namespace, name, intent, known=row.release if row else None)
         log.info("intent", verb=verb, release=written.key, by=by, reason=wish.reason)
         return Accepted(
             namespace=namespace, name=written.name, verb=verb, by=by, resource_version=written.resource_version

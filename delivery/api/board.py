@@ -129,15 +129,18 @@ class Board:
                 del self._watchers[of]
 
     def _place(self, key: Key, row: Row | None) -> None:
-        known = row or self._rows.get(key)
-        if known is None:
-            return
-        of = (key[0], known.summary["deployment"])
+        before = self._rows.get(key)
         if row is not None:
             self._rows[key] = row
-            self._by_deployment.setdefault(of, set()).add(key)
-            return
-        del self._rows[key]
+        elif before is not None:
+            del self._rows[key]
+        if before is not None:
+            self._leave(key, before)
+        if row is not None:
+            self._by_deployment.setdefault((key[0], row.summary["deployment"]), set()).add(key)
+
+    def _leave(self, key: Key, row: Row) -> None:
+        of = (key[0], row.summary["deployment"])
         self._by_deployment[of].discard(key)
         if not self._by_deployment[of]:
             del self._by_deployment[of]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import structlog
+
 from delivery.api.board import Board, row_of
 from delivery.cluster.client import Cluster, Object
 from delivery.cluster.informer import Informer, Name
 from delivery.cluster.kinds import RELEASE
 from delivery.reconcile.parsed import Releases
 
+log = structlog.get_logger()
 LISTED_WITHIN_S = 60.0
 
 
@@ -35,9 +38,16 @@ def kept_current(
 
     def shown(obj: Object) -> Object:
         """Its row, made as soon as it is heard of: nothing else of it is kept once it has ended."""
-        release = parsed.readable(obj)
         named = {part: obj["metadata"].get(part) for part in ("namespace", "name")}
-        return {"metadata": named, "row": row_of(release, obj) if release is not None else None}
+        try:
+            release = parsed.readable(obj)
+            row = row_of(release, obj) if release is not None else None
+        except Exception:  # one that cannot be shown must not keep the others from being shown
+            log.exception("a Release cannot be shown", **named)
+            release = row = None
+        if release is not None and not release.active:
+            parsed.forget(release.uid)
+        return {"metadata": named, "row": row}
 
     def told(name: Name, obj: Object | None) -> None:
         key = (name[0] or "", name[1])

@@ -44,26 +44,43 @@ class Renewing(Generic[Key, Answer]):
             due = kept is not None and self._clock() >= kept.renew_at
             if kept is not None and due:
                 kept.renew_at = inf  # by the one that is set off here: no other tries again
+        if kept is None:
+            return None
         if due:
-            self._aside(lambda: self._renew(key, ask))
-        return kept.answer if kept is not None else None
+            self._aside(lambda: self._renew(key, kept, ask))
+        return kept.answer
 
     def of(self, key: Key, ask: Callable[[], Answer]) -> Answer:
         """The answer, if need be from `ask`. Raises what that raises."""
         known = self.known(key, ask)
-        return known if known is not None else self._asked(key, ask)
-
-    def _asked(self, key: Key, ask: Callable[[], Answer]) -> Answer:
+        if known is not None:
+            return known
         answer = ask()
         with self._lock:
-            self._kept[key] = _Kept(answer, self._clock() + RENEWED_AFTER * self._kept_s)
+            self._kept[key] = self._from_now(answer)
         return answer
 
-    def _renew(self, key: Key, ask: Callable[[], Answer]) -> None:
+    def _renew(self, key: Key, old: _Kept[Answer], ask: Callable[[], Answer]) -> None:
+        """Nothing where the old one is no longer there: what was asked since is newer than what this would bring."""
+        if not self._is_kept(key, old):
+            return
         try:
-            self._asked(key, ask)
+            renewed = self._from_now(ask())
         except Retry as problem:
             log.warning("what a caller may could not be asked anew", problem=str(problem))
+            return
         except HeadgateError:  # as of a token that was withdrawn
-            with self._lock:
-                self._kept.pop(key, None)
+            renewed = None
+        with self._lock:
+            if self._kept.get(key) is not old:
+                return
+            self._kept.pop(key, None)
+            if renewed is not None:
+                self._kept[key] = renewed
+
+    def _is_kept(self, key: Key, kept: _Kept[Answer]) -> bool:
+        with self._lock:
+            return self._kept.get(key) is kept
+
+    def _from_now(self, answer: Answer) -> _Kept[Answer]:
+        return _Kept(answer, self._clock() + RENEWED_AFTER * self._kept_s)

@@ -312,7 +312,7 @@ def release_from_object(obj: dict[str, Any]) -> Release:
         finalizers=tuple(meta.get("finalizers") or ()),
         deleting="deletionTimestamp" in meta,
         notified=notified_until(meta.get("annotations") or {}),
-        spec=ReleaseSpec.model_validate(obj["spec"]),
+        spec=ReleaseSpec.model_validate(obj.get("spec")),
         status=ReleaseStatus.model_validate(obj.get("status") or {}),
     )
 

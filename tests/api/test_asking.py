@@ -48,14 +48,17 @@ def test_an_intent_is_written_with_who_and_why(served: Served, verb: str) -> Non
 
 def test_a_record_full_of_intents_takes_only_what_ends_the_release(served: Served) -> None:
     said = Intent(verb="pause", by="somebody", reason="r" * LONGEST_REASON, at=given.NOW)
-    full = (said,) * (TAKEN_TOGETHER // LONGEST_REASON)
+    full = (said,) * (TAKEN_TOGETHER // (len(said.model_dump_json(by_alias=True, exclude_none=True)) + 1))
     made = given.release(Phase.SHIFTING)
     status = made.status.model_copy(update={"intents_done": len(full)})
     served.create(made.model_copy(update={"spec": made.spec.model_copy(update={"intents": full}), "status": status}))
     with served.client() as client:
-        refused = client.post(served.path(rest="/pause"), json={"reason": "once more"})
+        refused = client.post(served.path(rest="/pause"), json={"reason": said.reason})
         assert refused.status_code == 409, refused.text
-        assert f"its {len(full)} intents fill the record; promote or abort it" in refused.json()["detail"]
+        assert f"its {len(full)} intents fill the record; abort it without a reason" in refused.json()["detail"]
+        codes = [client.post(served.path(rest="/promote"), json={}).status_code for _ in range(8)]
+        assert codes == sorted(codes)
+        assert {*codes} == {202, 409}  # nor does a script that repeats itself make it longer without bound
         assert client.post(served.path(rest="/abort"), json={"reason": "r" * LONGEST_REASON}).status_code == 202
 
 
@@ -63,6 +66,18 @@ def test_the_deployments_name_stands_for_its_newest_release(served: Served) -> N
     served.release()
     with served.client() as client:
         assert client.post(served.path("web", "/pause"), json={}).json()["name"] == given.RELEASE
+
+
+def test_the_deployments_name_stands_for_it_before_the_api_has_heard_of_it(served: Served) -> None:
+    """Whoever aborts the newest version must not be told of the one before that."""
+    ended = served.release(Phase.ROLLED_BACK)
+    newer = given.release(Phase.SHIFTING, name="newer")
+    served.create(newer)
+    served.board.told(served.namespace, newer.name, None)  # as if it had not
+    assert served.board.find(served.namespace, "web") == served.board.row((served.namespace, ended.name))
+    with served.client() as client:
+        answer = client.post(served.path("web", "/abort"), json={})
+    assert (answer.status_code, answer.json().get("name")) == (202, newer.name), answer.text
 
 
 @pytest.mark.parametrize(

@@ -41,3 +41,14 @@ def test_what_is_gone_stands_for_nothing() -> None:
     assert found(board, "web", namespace="other") == "a"
     told(board, "b", Phase.SHIFTING, 2)
     assert found(board, "web") == "b"
+
+
+def test_one_that_becomes_another_deployments_is_no_longer_the_former_ones() -> None:
+    board = Board()
+    told(board, "a", Phase.SHIFTING, 1)
+    made = given.release(Phase.SHIFTING, name="a", started_at=given.NOW)
+    other = made.model_copy(update={"spec": made.spec.model_copy(update={"deployment": "api"})})
+    board.told("shop", "a", other)
+    assert (found(board, "web"), found(board, "api")) == (None, "a")
+    board.told("shop", "a", None)
+    assert (found(board, "web"), found(board, "api")) == (None, None)

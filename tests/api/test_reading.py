@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from delivery.api.models import ReleaseList, ReleaseSummary, Waited
+from delivery.cluster.client import MERGE
 from delivery.cluster.kinds import RELEASE
-from delivery.resources.release import Phase, Release, release_from_object
+from delivery.resources.release import Phase, release_from_object, spec_object, status_object
 from tests.decision import given
 from tests.served import Served
 
@@ -52,17 +53,32 @@ def test_one_is_found_by_its_name_its_deployments_and_its_id(served: Served) -> 
             assert (answer.status_code, answer.json()["title"]) == (404, "Not Found")
 
 
-def test_one_is_told_as_the_cluster_holds_it_whether_in_progress_or_ended(served: Served) -> None:
-    for made in (served.release(Phase.SHIFTING), served.becomes(ended(served))):
-        held = served.cluster.get(RELEASE, made.name, served.namespace)
-        with served.client("get") as client:
-            told = client.get(served.path()).json()
-        identity = {field: held["metadata"][field] for field in ("name", "namespace", "uid", "resourceVersion")}
-        assert told == {**{part: held[part] for part in ("apiVersion", "kind", "spec", "status")}, "metadata": identity}
+@pytest.mark.parametrize("phase", [Phase.SHIFTING, Phase.SUCCEEDED])
+def test_one_is_told_as_the_cluster_holds_it(served: Served, phase: Phase) -> None:
+    made = served.release(phase)
+    row = served.board.row((served.namespace, made.name))
+    assert row is not None
+    assert bool(row.document) is not phase.final  # what has ended is read from the cluster
+    held = served.cluster.get(RELEASE, made.name, served.namespace)
+    with served.client("get") as client:
+        told = client.get(served.path()).json()
+    identity = {field: held["metadata"][field] for field in ("name", "namespace", "uid", "resourceVersion")}
+    assert told == {**{part: held[part] for part in ("apiVersion", "kind", "spec", "status")}, "metadata": identity}
 
 
-def ended(served: Served) -> Release:
-    return given.release(Phase.SUCCEEDED).model_copy(update={"namespace": served.namespace})
+def test_one_that_cannot_be_shown_hides_no_other(own_served: Served) -> None:
+    meta = {"name": "empty", "namespace": own_served.namespace}
+    own_served.cluster.create(RELEASE, {"metadata": meta})
+    made = given.release(name="unwritable")
+    own_served.cluster.create(RELEASE, {"metadata": {**meta, "name": "unwritable"}, "spec": spec_object(made.spec)})
+    status = status_object(made.status) | {"startedAt": "9999-12-31T23:59:59-14:00"}
+    own_served.cluster.patch(
+        RELEASE, made.name, own_served.namespace, {"status": status}, patch_type=MERGE, subresource="status"
+    )
+    own_served.release(name="good")
+    with own_served.client() as client:
+        told = client.get("/api/v1/releases", params={"namespace": own_served.namespace}).json()["items"]
+    assert [each["name"] for each in told] == ["good"]
 
 
 def test_one_that_has_ended_is_read_from_the_cluster(served: Served) -> None:

@@ -33,8 +33,8 @@ class Asking:
         self.asked += 1
         return self.asked
 
-    def known(self) -> int | None:
-        return self._kept.known("key", self.ask)
+    def known(self, ask: Callable[[], int] | None = None) -> int | None:
+        return self._kept.known("key", ask or self.ask)
 
     def of(self) -> int:
         return self._kept.of("key", self.ask)
@@ -85,3 +85,29 @@ def test_one_that_is_withdrawn_is_gone_at_once() -> None:
     asking.of()
     asking.carry_out()
     assert asking.known() is None
+
+
+def test_a_renewal_that_comes_late_undoes_nothing_that_was_asked_since() -> None:
+    asking = Asking()
+    asking.of()
+    asking.now = RENEWED_S
+    asking.of()
+    asking.now = KEPT_S
+    assert asking.of() == 2  # the first was too old, and its renewal still waits its turn
+    asking.carry_out()
+    assert (asking.of(), asking.asked) == (2, 2)
+
+
+def test_a_renewal_that_is_answered_late_undoes_nothing_that_was_asked_meanwhile() -> None:
+    asking = Asking()
+    asking.of()
+    asking.now = RENEWED_S
+
+    def slow() -> int:
+        asking.now = KEPT_S
+        assert asking.of() == 2
+        return 100
+
+    asking.known(slow)
+    asking.carry_out()
+    assert asking.of() == 2

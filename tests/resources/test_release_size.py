@@ -7,7 +7,7 @@ from typing import Any
 
 from delivery.decision.phases import record
 from delivery.decision.shifting import DECISIONS_KEPT, _remember
-from delivery.intents.ask import LONGEST_REASON, TAKEN_TOGETHER
+from delivery.intents.ask import LONGEST_REASON, ROOM_TO_END, TAKEN_TOGETHER
 from delivery.reconcile.custom_judging import with_answers
 from delivery.resources.metrics import LONGEST_NAME, LONGEST_TOGETHER, MOST_METRICS
 from delivery.resources.policy import parse_policy
@@ -71,10 +71,10 @@ def aged(custom: tuple[str, ...], analysis: dict[str, Any], spec: dict[str, Any]
 
 
 def size(made: Release) -> int:
-    """In bytes, with as many intents as a Release takes, and the last that is taken of a full one."""
+    """In bytes, with as many intents as a Release takes, those that end it included."""
     said = Intent(verb="promote", by="system:serviceaccount:" + "n" * 63, reason="r" * LONGEST_REASON, at=NOW)
     one = len(json.dumps(said.model_dump(mode="json", by_alias=True)))
-    asked = made.spec.model_copy(update={"intents": (said,) * (TAKEN_TOGETHER // one + 1)})
+    asked = made.spec.model_copy(update={"intents": (said,) * ((TAKEN_TOGETHER + max(ROOM_TO_END.values())) // one)})
     return len(json.dumps(release_object(made.model_copy(update={"spec": asked}))))
 
 
