@@ -144,22 +144,24 @@ def _paused(seen: Informer) -> int:
 
 
 def _release_all(cluster: Cluster, found: list[tuple[str, str]], patience: float) -> None:
-    """Changes every template, some at a time, and waits until every release is judged."""
+    """Changes every template, so many of them in preparation at a time, and waits until every release is judged."""
     judged = Informer(cluster, RELEASE, keep=_phase)
     judged.start()
     try:
         judged.wait_synced(30)
-        for first in range(0, len(found), AT_ONCE):
-            for namespace, name in found[first : first + AT_ONCE]:
-                cluster.patch(DEPLOYMENT, name, namespace, {"spec": {"template": template(name, "2")}})
-            _wait_for(judged, min(first + AT_ONCE, len(found)), patience)
+        for number, (namespace, name) in enumerate(found):
+            _wait_for(judged, number - AT_ONCE, patience)
+            cluster.patch(DEPLOYMENT, name, namespace, {"spec": {"template": template(name, "2")}})
+            if number and number % AT_ONCE == 0:
+                typer.echo(f"{number} begun")
+        _wait_for(judged, len(found), patience)
+        typer.echo(f"{len(found)} in progress")
     finally:
         judged.stop()
 
 
 def _wait_for(judged: Informer, count: int, patience: float) -> None:
     wait_until(lambda: len(judged.list()) >= count, f"{count} releases at their first step", patience)
-    typer.echo(f"{count} in progress")
 
 
 def _phase(release: dict[str, object]) -> dict[str, object] | None:
@@ -224,10 +226,10 @@ def main(
             in_progress(Path(folder), int(number), float(interval or 10)) as fleet,
         ):
             costs.append(measure(fleet, int(number), float(interval or 10), intervals))
-    text = page(f"python -m benchmarks.fleet --releases {releases} --intervals {intervals}", costs)
+        text = page(f"python -m benchmarks.fleet --releases {releases} --intervals {intervals}", costs)
+        typer.echo(text)  # each time: the largest takes long to bring up
     (output / "fleet.md").write_text(text)
     plot(costs, output / "fleet.svg")
-    typer.echo(text)
 
 
 if __name__ == "__main__":
