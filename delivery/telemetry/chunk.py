@@ -73,6 +73,13 @@ class Chunk:
         self._deadline = time.monotonic() + max(LEAST_WITHIN_S, PART_OF_INTERVAL * self._interval)
         self._custom = CustomAsking(self._learned.wrong, self._vectors, self._deadline)
         self._tracing = Tracing(self._asking, lambda promql, at: self._source.query(promql, at, within_s=self._rest()))
+        try:
+            self._collect()
+        finally:  # both refer to this, and cycles are looked for rarely
+            del self._custom, self._tracing
+        return self
+
+    def _collect(self) -> None:
         self._recall()
         for instants in self._blocks(sorted({instant for own in self._due.values() for instant in own})):
             asked = [each for each in self.releases if not each.failed and self._is_due(each, instants)]
@@ -82,7 +89,6 @@ class Chunk:
         self._check()
         for each in self.releases:
             each.late = self._learned.freshness.problem(each.need)
-        return self
 
     def _is_due(self, release: Progress, instants: Sequence[float]) -> bool:
         return not set(instants).isdisjoint(self._due[release.need.release])

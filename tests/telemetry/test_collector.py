@@ -1,11 +1,15 @@
 """What a collect counts: births, restarts, gaps, outages, and when it must not count at all."""
 
+import gc
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
+from delivery.telemetry.chunk import Chunk
 from delivery.telemetry.collector import Collector
+from delivery.telemetry.lanes import InlineLanes
 from delivery.telemetry.limits import QUERY_LIMIT
 from delivery.telemetry.memory import MemoryPrometheus
 from delivery.telemetry.samples import ArmIncrement, Reading
@@ -169,3 +173,28 @@ def test_a_thousand_releases_are_asked_about_in_few_requests() -> None:
     assert max(len(promql) for promql, _ in asked) <= QUERY_LIMIT
     # Two baselines and an instant, each in two parts, and once when samples were taken.
     assert len(asked) <= 3 * 2 + 1
+
+
+@pytest.fixture
+def without_collections() -> Iterator[None]:
+    """As a controller is most of the time: cycles are looked for rarely there."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("without_collections")
+def test_what_was_asked_with_is_let_go_when_it_is_answered() -> None:
+    """Else a fleet of a thousand keeps megabytes of each look until Python looks for cycles."""
+    source = MemoryPrometheus()
+    source.scrape(99, "s", {requests("web"): 993})
+    source.scrape(109, "s", {requests("web"): 1003})
+    before = _chunks()
+    reading = collected(Collector(source, settle=1, lanes=InlineLanes()), [need(100)], 111)["shop/web"]
+    assert reading.samples[0].stable.requests == 10
+    assert _chunks() == before
+
+
+def _chunks() -> int:
+    return sum(isinstance(each, Chunk) for each in gc.get_objects())
