@@ -32,6 +32,16 @@ class Transport:
 
     def __init__(self, api: ApiClient, sleep: Callable[[float], None] = time.sleep, patience: Patience = USUAL) -> None:
         self._api, self._sleep, self._patience = api, sleep, patience
+        self._reading, self._writing = (
+            Retrying(
+                retry=retry_if_exception_type(Retry),
+                stop=stop_after_attempt(attempts),
+                wait=between_attempts,
+                sleep=sleep,
+                reraise=True,
+            )
+            for attempts in (patience.attempts, 1)
+        )  # one for each call would leave its cycle of references behind, a few hundred for each release
         self._host = str(api.configuration.host).rstrip("/")
         self._pool = api.rest_client.pool_manager
         self._lock = threading.Lock()
@@ -64,13 +74,7 @@ class Transport:
     ) -> Object:
         """One call and its whole answer. A read is tried again after a passing fault, and as late as it is told to;
         a write is not: whether it happened is for the next pass to see."""
-        for attempt in Retrying(
-            retry=retry_if_exception_type(Retry),
-            stop=stop_after_attempt(self._patience.attempts if method == "GET" else 1),
-            wait=between_attempts,
-            sleep=self._sleep,
-            reraise=True,
-        ):
+        for attempt in self._reading if method == "GET" else self._writing:
             with attempt:
                 answer = self._call_once(method, path, query=query, body=body, content_type=content_type, what=what)
         return answer
