@@ -76,7 +76,7 @@ class Access:
         self._allowed: Renewing[tuple[Caller, Asked], bool] = Renewing(ANSWER_KEPT_S, clock, aside)
 
     def known(self, token: str) -> Caller | None:
-        """The caller of a token that was reviewed a moment ago; asks nobody."""
+        """The caller of a token that was reviewed a moment ago; waits for nobody."""
         return self._callers.known(_fingerprint(token), lambda: self._review(token))
 
     def caller(self, token: str) -> Caller:
@@ -84,7 +84,7 @@ class Access:
         return self._callers.of(_fingerprint(token), lambda: self._review(token))
 
     def decided(self, caller: Caller, asked: Asked) -> bool | None:
-        """What follows from what the cluster said a moment ago; None where it is to be asked."""
+        """What follows from what the cluster said a moment ago; None where it is to be asked and waited for."""
         known = [self._allowed.known((caller, way), partial(self._ask, caller, way)) for way in asked.ways]
         return True if True in known else None if None in known else False
 

@@ -132,8 +132,8 @@ class Board:
         before = self._rows.get(key)
         if row is not None:
             self._rows[key] = row
-        elif before is not None:
-            del self._rows[key]
+        else:
+            self._rows.pop(key, None)
         if before is not None:
             self._leave(key, before)
         if row is not None:

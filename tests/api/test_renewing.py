@@ -45,6 +45,16 @@ class Asking:
             self.aside.pop()()
 
 
+def not_renewed(failure: HeadgateError) -> Asking:
+    """An older answer, whose renewal came to that."""
+    asking = Asking()
+    asking.of()
+    asking.now, asking.failure = RENEWED_S, failure
+    asking.of()
+    asking.carry_out()
+    return asking
+
+
 def test_a_young_answer_is_asked_for_once() -> None:
     asking = Asking()
     assert asking.known() is None
@@ -66,11 +76,7 @@ def test_an_older_one_is_renewed_aside_by_one_at_a_time() -> None:
 
 
 def test_one_that_cannot_be_renewed_is_tried_once_and_good_for_no_longer() -> None:
-    asking = Asking()
-    asking.of()
-    asking.now, asking.failure = RENEWED_S, Unavailable("refused")
-    asking.of()
-    asking.carry_out()
+    asking = not_renewed(Unavailable("refused"))
     assert (asking.of(), asking.aside) == (1, [])
     asking.now = KEPT_S
     assert asking.known() is None
@@ -79,11 +85,7 @@ def test_one_that_cannot_be_renewed_is_tried_once_and_good_for_no_longer() -> No
 
 
 def test_one_that_is_withdrawn_is_gone_at_once() -> None:
-    asking = Asking()
-    asking.of()
-    asking.now, asking.failure = RENEWED_S, Unauthenticated("unknown")
-    asking.of()
-    asking.carry_out()
+    asking = not_renewed(Unauthenticated("unknown"))
     assert asking.known() is None
 
 

@@ -51,7 +51,7 @@ def test_what_did_not_apply_to_it_then_may_apply_now(served: Served) -> None:
 
 
 def test_what_is_promoted_already_is_not_promoted_again(served: Served) -> None:
-    """Else a script that repeats itself makes the record longer without bound, for promote is always taken."""
+    """Else a script that repeats itself fills the record with it."""
     served.release(Phase.PROMOTING)
     with pytest.raises(NotNow, match="being promoted already"):
         asked(served, None, "promote")
