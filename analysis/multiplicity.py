@@ -1,5 +1,8 @@
 """Many releases, or many metrics, looked at together. Evidence is in natural logarithms of e-values."""
 
+from collections.abc import Sequence
+from math import exp, isinf, isnan, log
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,6 +52,17 @@ def combined(log_evidence: Floats, weights: Floats) -> Floats:
     staked = weights > 0.0
     stakes = np.log(np.where(staked, weights, 1.0)) - np.log(total)[..., None]
     return np.asarray(np.logaddexp.reduce(np.where(staked, log_evidence + stakes, -np.inf), axis=-1))
+
+
+def mean_of(log_evidence: Sequence[float]) -> float:
+    """`combined` of one release's metrics with equal stakes, where arrays would cost more than they hold. Raises
+    AnalysisError for NaN."""
+    if any(isnan(one) for one in log_evidence):
+        raise AnalysisError("log evidence of a metric is NaN: leave out what is not known, or send 0")
+    highest = max(log_evidence)
+    if isinf(highest):
+        return highest
+    return highest + log(sum(exp(one - highest) for one in log_evidence) / len(log_evidence))
 
 
 def _known(log_evidence: Floats) -> None:

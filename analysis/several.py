@@ -7,10 +7,8 @@ from dataclasses import dataclass, field, replace
 from math import log
 from typing import Any
 
-import numpy as np
-
 from analysis.judgement import Judgement
-from analysis.multiplicity import combined
+from analysis.multiplicity import mean_of
 from analysis.reason import round_down
 from analysis.settings import ReleaseSettings
 from analysis.verdict import Verdict
@@ -41,7 +39,7 @@ def judged_with(base: Judgement, settings: ReleaseSettings, others: Sequence[Met
     own = {name: base.metrics[name] for name in ("errors", "latency") if name in base.metrics}
     back = [each["log_evidence_rollback"] for each in own.values()] + [one.log_rollback for one in others]
     on = min(base.log_evidence_advance, *(one.log_advance for one in others))
-    evidence = float(combined(np.array([back]), np.ones(len(back)))[0])
+    evidence = mean_of(back)
     metrics = base.metrics | {one.name: one.detail | _logs(one) for one in others}
     told = replace(base, metrics=metrics, log_evidence_rollback=evidence, log_evidence_advance=on)
     if evidence >= -log(settings.wrong_rollback):

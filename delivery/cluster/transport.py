@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import Counter
@@ -123,7 +122,7 @@ class Transport:
             response: urllib3.BaseHTTPResponse = self._pool.request(
                 method,
                 url,
-                body=None if body is None else json.dumps(body),
+                body=None if body is None else msgspec.json.encode(body),
                 headers=headers,
                 timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=self._patience.bound(read_timeout)),
                 retries=False,

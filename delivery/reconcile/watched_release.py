@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from delivery.decision.recorded import recorded_policy
 from delivery.decision.snapshot import Look
@@ -35,9 +35,10 @@ class Newest:
 
 @dataclass(slots=True)
 class WatchedRelease:
-    """`asked`: the newest instant asked for, had or not. The record may be behind `analysed`: what is lost with this
-    process is asked for again. `looked_at`: when that was. `patient_until`: so long the first look waits for the
-    history. `turn`: it is to be written by the next pass."""
+    """`record`: the newest analysis, which another process may have brought further than this one knows; `through`:
+    up to where everything was counted in it. `asked`: the newest instant asked for, had or not. The record may be
+    behind `analysed`: what is lost with this process is asked for again. `looked_at`: when that was.
+    `patient_until`: so long the first look waits for the history. `turn`: it is to be written by the next pass."""
 
     release: Release
     need: Need
@@ -48,6 +49,11 @@ class WatchedRelease:
     history_due: float = 0.0
     patient_until: float = 0.0
     turn: bool = False
+    record: AnalysisRecord = field(init=False)
+    through: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._settle()
 
     @classmethod
     def of(cls, release: Release) -> WatchedRelease:
@@ -55,19 +61,15 @@ class WatchedRelease:
 
     def follow(self, release: Release) -> None:
         """The Release has changed, be it by its record."""
-        self.release, self.need, self.turn = release, need_of(release), False
+        self.need = _need_again(self.need, self.release, release)
+        self.release, self.turn = release, False
+        self._settle()
 
-    @property
-    def record(self) -> AnalysisRecord:
-        """The newest analysis: another process may have recorded more than this one knows."""
-        stored = self.release.status.analysis
-        return self.analysed.record if self.analysed and _goes_on(self.analysed.record, stored) else stored
-
-    @property
-    def through(self) -> float:
-        """Up to where everything was counted."""
-        record = self.record
-        return record.data_through or record.started_at or 0.0
+    def _settle(self) -> None:
+        """Works out what is newest, once for all that will ask: looks are many, and ask of every release."""
+        stored, known = self.release.status.analysis, self.analysed
+        self.record = known.record if known and _goes_on(known.record, stored) else stored
+        self.through = self.record.data_through or self.record.started_at or 0.0
 
     def stands_at(self, instant: float) -> bool:
         """Whether that is where everything was counted up to."""
@@ -99,6 +101,7 @@ class WatchedRelease:
     def take(self, analysed: Analysed, now: float) -> None:
         """The newest analysis. Once all was learned from the history it is let go: it is an hour of every pod."""
         self.analysed, self.looked_at = analysed, now
+        self._settle()
         if analysed.record.state and analysed.record.dispersion is not None:
             self.history = None
 
@@ -199,6 +202,14 @@ def need_of(release: Release) -> Need:
         series=series,
         expressions=_expressions(release, policy),
     )
+
+
+def _need_again(known: Need, before: Release, release: Release) -> Need:
+    """`need_of` a Release that has changed: nearly always in its record alone, which leaves what it needs as it was."""
+    if release.spec is not before.spec or release.status.mesh != before.status.mesh:
+        return need_of(release)
+    analysis = release.status.analysis
+    return replace(known, data_through=analysis.data_through or analysis.started_at or 0.0)
 
 
 def _expressions(release: Release, policy: DeliveryPolicySpec) -> tuple[Expression, ...]:

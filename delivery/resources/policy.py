@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -247,7 +248,7 @@ class Analysis(Spec):
     def mesh_latency(self) -> LatencyMetric | None:
         return next((m for m in self.metrics if isinstance(m, LatencyMetric) and m.query is None), None)
 
-    @property
+    @cached_property
     def custom(self) -> tuple[Metric, ...]:
         """The metrics with queries of the user's own."""
         return tuple(metric for metric in self.metrics if metric.query is not None)

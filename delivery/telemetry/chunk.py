@@ -201,17 +201,18 @@ class Chunk:
         decodings = {at: Decoding(self._asking.series, needs) for at in instants}
         self._decode(self._asking.requests(needs, last_known=last_known), decodings, Decoding.requests)
         if with_latency:
-            self._decode(self._asking.latency(with_latency, last_known=last_known), decodings, Decoding.bucket)
+            self._decode(self._asking.latency(with_latency, last_known=last_known), decodings, Decoding.buckets)
         newest = decodings[instants[-1]]
         if newest.strays > max(STRAYS, newest.points // 2):
             self._narrowed()
         return {at: decoding.tables() for at, decoding in decodings.items()}
 
-    def _decode(self, query: str, decodings: Mapping[float, Decoding], take: Callable[[Decoding, Point], None]) -> None:
+    def _decode(
+        self, query: str, decodings: Mapping[float, Decoding], take: Callable[[Decoding, Sequence[Point]], None]
+    ) -> None:
         """On its own, so that one answer has been let go when the next comes: they are large."""
         for at, points in self._vectors(query, [*decodings]):
-            for point in points:
-                take(decodings[at], point)
+            take(decodings[at], points)
 
     def _vectors(self, query: str, instants: Sequence[float]) -> Vectors:
         """The answer at each instant, by one question."""

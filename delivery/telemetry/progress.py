@@ -11,7 +11,7 @@ from delivery.telemetry.custom_past import corrected, host_of
 from delivery.telemetry.expressions import Expression
 from delivery.telemetry.needs import Need
 from delivery.telemetry.origins import AS_KNOWN, Origins
-from delivery.telemetry.promql import guessed, latency_query, matcher, requests_query
+from delivery.telemetry.promql import guessed, matcher, own_queries
 from delivery.telemetry.reasons import Reason, reason_of
 from delivery.telemetry.samples import CANARY, SAME_INSTANT_S, STABLE, CustomReading, Reading, Sample
 from delivery.telemetry.tables import Table
@@ -94,8 +94,7 @@ class Progress:
             self.problem, self.reason = told or (None, None)
 
     def reading(self) -> Reading:
-        queries = requests_query(self.need.series, [self.need]), latency_query(self.need.series, [self.need])
-        asked = queries if self.need.latency else queries[:1]
+        asked = own_queries(self.need.series, self.need.names, self.need.latency)
         problem, reason = self.late if self.late and self.problem is None else (self.problem, self.reason)
         return Reading(tuple(self.samples), self.through, problem, reason, asked, custom=self._custom())
 

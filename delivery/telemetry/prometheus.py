@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol, TypeVar
 
+import msgspec
 import requests
 from prometheus_api_client import PrometheusConnect
 from requests.exceptions import InvalidProxyURL, InvalidSchema, InvalidURL, MissingSchema
@@ -29,8 +29,7 @@ WRONG_ADDRESS = (InvalidProxyURL, InvalidSchema, InvalidURL, MissingSchema)
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(msgspec.Struct, frozen=True, gc=False):
     """One series' value at the instant asked for; of a native histogram its count, and `buckets` (upper bound, count at
     or below it)."""
 
@@ -174,10 +173,11 @@ def _another_instant(off: float) -> AnswerProblem:
 
 def _point(entry: Entry) -> Point:
     """Raises ValueError for what Prometheus would not send."""
-    found = entry.histogram or entry.value
-    if found is None:
+    if entry.histogram is not None:
+        return native_point(entry.metric, entry.histogram.value)
+    if entry.value is None:
         raise ValueError("an entry without a value")
-    return _value_of(entry.metric, found)
+    return Point(entry.metric, float(entry.value.value))
 
 
 def _value_of(labels: Mapping[str, str], sample: Sample | HistogramSample) -> Point:

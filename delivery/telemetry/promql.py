@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from delivery.telemetry.limits import LOOK_BACK, QUERY_LIMIT, SERIES_LIMIT
 from delivery.telemetry.needs import Need
 from mesh_adapters.series import Series
-from mesh_adapters.subjects import LabelMatch, any_of, literally
+from mesh_adapters.subjects import LabelMatch, Name, any_of, literally
 
 SERIES_GUESSED, BUCKETS_GUESSED, CUSTOM_GUESSED = 20, 80, 10  # of a release, or an expression, not asked about yet
+REMEMBERED = 10_000  # releases whose own queries are not written again at every look
 AROUND = 1000  # characters of a query beside the names
 PAST = "headgate_past"  # the label that tells the two halves of `newest_query` apart
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
@@ -147,6 +149,15 @@ def requests_query(series: Series, needs: Sequence[Need], *, last_known: bool = 
 def latency_query(series: Series, needs: Sequence[Need], *, last_known: bool = False) -> str:
     """Cumulative latency buckets by instance and workload."""
     return Asking(series).latency(needs, last_known=last_known)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def own_queries(series: Series, names: tuple[Name, Name], latency: bool) -> tuple[str, ...]:
+    """One release's own queries, as a person would ask them."""
+    (namespace, stable), (_, canary) = names
+    need = Need("", namespace, stable, canary, interval=1.0, data_through=0.0, series=series)
+    own = requests_query(series, [need])
+    return (own, latency_query(series, [need])) if latency else (own,)
 
 
 def matcher(match: LabelMatch) -> str:

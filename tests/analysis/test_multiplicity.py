@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.errors import AnalysisError
-from analysis.multiplicity import combined, discoveries
+from analysis.multiplicity import combined, discoveries, mean_of
 from analysis.proportion import Floats
 from tests.calibration.simulation import most_expected
 
@@ -142,6 +142,18 @@ def test_combined_stands_what_an_exponential_does_not() -> None:
     assert combined(np.array([[-np.inf, -np.inf]]), np.ones(2)) == pytest.approx([-np.inf])
     assert combined(np.array([[-np.inf, 2.0]]), np.array([1.0, 1e-300])).shape == (1,)
     assert combined(np.array([[np.inf, 0.0]]), np.array([0.0, 1.0])) == pytest.approx([0.0])
+
+
+@given(st.lists(st.floats(-800.0, 800.0), min_size=1, max_size=6))
+def test_the_mean_of_one_release_is_what_is_combined_of_many(logs: list[float]) -> None:
+    assert mean_of(logs) == pytest.approx(combined(np.array([logs]), np.ones(len(logs)))[0], rel=1e-12, abs=1e-12)
+
+
+def test_the_mean_of_one_release_stands_what_an_exponential_does_not() -> None:
+    assert mean_of([5000.0, -5000.0]) == pytest.approx(5000.0 - np.log(2.0))
+    assert (mean_of([-np.inf, -np.inf]), mean_of([np.inf, 0.0])) == (-np.inf, np.inf)
+    with pytest.raises(AnalysisError, match="NaN"):
+        mean_of([0.0, np.nan])
 
 
 @pytest.mark.parametrize("weights", [[0.0, 0.0], [1.0, -0.5], [np.nan, 1.0], [np.inf, 1.0]])
