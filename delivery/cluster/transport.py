@@ -15,7 +15,7 @@ import urllib3
 from kubernetes.client import ApiClient
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
-from delivery.cluster.credentials import authorization
+from delivery.cluster.credentials import Authorization
 from delivery.cluster.failures import error_from_answer
 from delivery.cluster.patience import USUAL, Patience, between_attempts
 from delivery.cluster.watch import Object
@@ -41,6 +41,7 @@ class Transport:
             )
             for attempts in (patience.attempts, 1)
         )  # one for each call would leave its cycle of references behind, a few hundred for each release
+        self._authorization = Authorization(api.configuration)
         self._host = str(api.configuration.host).rstrip("/")
         self._pool = api.rest_client.pool_manager
         self._lock = threading.Lock()
@@ -115,7 +116,7 @@ class Transport:
     ) -> urllib3.BaseHTTPResponse:
         asked = {key: value for key, value in (query or {}).items() if value not in ("", None)}
         url = f"{self._host}{path}" + (f"?{urlencode(asked)}" if asked else "")
-        headers = {"Accept": "application/json", "User-Agent": "headgate", **authorization(self._api.configuration)}
+        headers = {"Accept": "application/json", "User-Agent": "headgate", **self._authorization.headers()}
         if body is not None:
             headers["Content-Type"] = content_type
         try:
