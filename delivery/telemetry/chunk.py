@@ -36,12 +36,13 @@ Found = dict[str, tuple[Table, CustomTable]]
 class Learned:
     """What chunks find out about Prometheus for those that come later. `exact`: the names of the series that are asked
     for namespace by namespace, for many namespaces have workloads of the same names; `apart`: releases that were not
-    answered when others were."""
+    answered when others were; `hurried`: releases for which there was not enough time last."""
 
     wrong: WrongQueries = field(default_factory=WrongQueries)
     freshness: Freshness = field(default_factory=Freshness)
     exact: set[str] = field(default_factory=set)
     apart: set[str] = field(default_factory=set)
+    hurried: set[str] = field(default_factory=set)
 
 
 class Chunk:
@@ -61,7 +62,12 @@ class Chunk:
         self._source = source
         self._learned = learned
         self._checks = checks
-        self._due = {each.need.release: each.need.due(now, settle) for each in releases}
+        # To catch up instant by instant takes longer the more were missed: who has no time for it would never be done.
+        # One long tick says how much was added all the same.
+        self._due = {
+            each.need.release: each.need.due(now, settle)[-1 if each.need.release in learned.hurried else 0 :]
+            for each in releases
+        }
         self._interval = releases[0].need.interval
         series = releases[0].need.series
         self._asking = Asking(series, series.name in learned.exact)

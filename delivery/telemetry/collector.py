@@ -18,6 +18,7 @@ from delivery.telemetry.needs import Need
 from delivery.telemetry.progress import Known, Progress
 from delivery.telemetry.prometheus import MetricsSource
 from delivery.telemetry.promql import chunks
+from delivery.telemetry.reasons import Reason
 from delivery.telemetry.samples import Reading, StableHistory
 
 REMEMBERED_S = 3600.0  # how long the counters of a release nobody asks about are kept
@@ -105,6 +106,8 @@ class Collector:
     def _taken(self, chunk: Chunk) -> Mapping[str, Reading]:
         failed = {each.need.release for each in chunk.releases if each.failed}
         answered = {each.need.release for each in chunk.releases} - failed
+        self._learned.hurried -= answered
+        self._learned.hurried |= {each.need.release for each in chunk.releases if each.reason is Reason.SLOW}
         self._learned.apart -= answered
         if answered:  # else it is not what was asked for
             self._learned.apart |= failed
@@ -127,3 +130,4 @@ class Collector:
             self._known = {key: known for key, known in self._known.items() if key not in gone}
             self._learned.freshness.forget(gone)
             self._learned.apart -= gone
+            self._learned.hurried -= gone

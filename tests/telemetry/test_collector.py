@@ -12,6 +12,7 @@ from delivery.telemetry.collector import Collector
 from delivery.telemetry.lanes import InlineLanes
 from delivery.telemetry.limits import QUERY_LIMIT
 from delivery.telemetry.memory import MemoryPrometheus
+from delivery.telemetry.reasons import MetricsUnavailable, Reason
 from delivery.telemetry.samples import ArmIncrement, Reading
 from tests.telemetry.collected import collected
 from tests.telemetry.istio_counters import bucket, need, requests
@@ -120,6 +121,24 @@ def test_missed_instants_are_asked_in_order_and_many_become_one(scene: _Scene) -
     assert [s.end for s in few.samples] == [*range(110, 410, 10)]
     many = scene.collect(400, 991)
     assert [(s.start, s.end, s.stable.requests) for s in many.samples] == [(400, 990, 590)]
+
+
+def test_what_had_no_time_to_catch_up_is_caught_up_in_one_tick(monkeypatch: pytest.MonkeyPatch, scene: _Scene) -> None:
+    """Each missed instant costs as much as one that is not; six of them may take longer than six intervals last."""
+    for at in range(109, 400, 10):
+        _stable(scene, at, 993 + at - 99)
+
+    def too_slow(*_asked: object, **_options: object) -> list[object]:
+        raise MetricsUnavailable(Reason.SLOW, "no whole answer within 8 s")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryPrometheus, "query", too_slow)
+        patched.setattr(MemoryPrometheus, "query_range", too_slow)
+        assert scene.collect(100, 161).samples == ()
+    behind = scene.collect(100, 171)
+    assert [(s.start, s.end, s.stable.requests) for s in behind.samples] == [(100, 170, 70)]
+    again = scene.collect(170, 201)  # what was missed while there is time comes instant by instant
+    assert [(s.end, s.stable.requests) for s in again.samples] == [(180, 10), (190, 10), (200, 10)]
 
 
 def test_an_instant_is_consumed_with_all_metrics_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
