@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import urllib3
 import yaml
 
-from delivery.cluster.credentials import api_client, authorization
+from delivery.cluster.credentials import Authorization, api_client
 
 HANDED_ON = ("Content-Type", "Accept", "User-Agent")
 
@@ -59,7 +59,7 @@ def counting_proxy(kubeconfig: Path, calls: Calls, written: Path) -> Iterator[No
     """Passes everything on to the API server of `kubeconfig`; `written` becomes the kubeconfig that leads here."""
     api = api_client(kubeconfig)
     pool: urllib3.PoolManager = api.rest_client.pool_manager
-    host = str(api.configuration.host)
+    host, authorization = str(api.configuration.host), Authorization(api.configuration)
 
     class Handler(Quiet):
         def respond(self) -> None:
@@ -70,7 +70,7 @@ def counting_proxy(kubeconfig: Path, calls: Calls, written: Path) -> Iterator[No
                 self.command,
                 host + self.path,
                 body=self.rfile.read(length) if length else None,
-                headers=headers | authorization(api.configuration),
+                headers={**headers, **authorization.headers()},
                 preload_content=False,
                 retries=False,
                 timeout=urllib3.Timeout(connect=5, read=None),
