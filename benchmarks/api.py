@@ -1,6 +1,7 @@
 """What watchers and requests of the API cost: how soon they are answered, and what they do to the releases' own pace.
 
-python -m benchmarks.api [--releases 1000] [--watchers 200] [--per-second 100] [--rounds 4] [--changes 15]
+python -m benchmarks.api [--releases 1000] [--interval 10] [--watchers 200] [--per-second 100] [--rounds 4]
+  [--changes 15]
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from delivery.lab.readiness import token_of
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "docs" / "benchmarks" / "api.md"
-INTERVAL_S, WARMING_UP, QUIET_S, CONNECTED_WITHIN_S = 10.0, 3, 2.0, 90.0
+WARMING_UP, QUIET_S, CONNECTED_WITHIN_S = 3, 2.0, 90.0
 APART_S = 2.7
 """Between two template changes; no divisor of the interval, so that they meet every part of it."""
 APART = 41
@@ -112,6 +113,7 @@ def spells(fleet: Fleet, setup: Setup, plan: Plan, rounds: int, folder: Path) ->
 
 def main(
     releases: Annotated[int, typer.Option(min=1, help="releases in progress")] = 1000,
+    interval: Annotated[float, typer.Option(min=1, help="between looks at a release, in seconds")] = 10.0,
     watchers: Annotated[int, typer.Option(min=2, help="of server-sent events")] = 200,
     per_second: Annotated[float, typer.Option(min=1, help="requests a second")] = 100.0,
     rounds: Annotated[int, typer.Option(min=1, help="spells without load, and as many with it")] = 4,
@@ -120,13 +122,13 @@ def main(
 ) -> None:
     """Write the report."""
     api, health = (f"127.0.0.1:{free_port()}" for _ in range(2))
-    setup = Setup(releases, watchers, per_second, changes, APART_S)
+    setup = Setup(releases, interval, watchers, per_second, changes, APART_S)
     with (
         tempfile.TemporaryDirectory() as name,
         in_progress(
             Path(name),
             releases,
-            INTERVAL_S,
+            interval,
             at_rest=WARMING_UP + 2 * rounds * changes,
             flags=["--listen", api, "--health-listen", health],
             counting=False,
@@ -141,8 +143,12 @@ def main(
             per_second=per_second,
         )
         done = spells(fleet, setup, plan, rounds, Path(name))
-    options = f"--releases {releases} --watchers {watchers} --per-second {per_second:g} --rounds {rounds}"
-    text = page(f"python -m benchmarks.api {options} --changes {changes}", setup, done)
+    fleet_of, load = (
+        f"--releases {releases} --interval {interval:g}",
+        f"--watchers {watchers} --per-second {per_second:g}",
+    )
+    command = f"python -m benchmarks.api {fleet_of} {load} --rounds {rounds} --changes {changes}"
+    text = page(command, setup, done)
     output.write_text(text)
     typer.echo(text)
 

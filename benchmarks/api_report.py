@@ -27,9 +27,11 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How large the fleet is and how much is asked; `changes` a spell, so many seconds apart."""
+    """How large the fleet is, how often it is looked at, and how much is asked; `changes` a spell, so many seconds
+    apart."""
 
     releases: int
+    interval_s: float
     watchers: int
     per_second: float
     changes: int
@@ -55,8 +57,8 @@ def page(command: str, setup: Setup, rounds: Sequence[Round]) -> str:
         [
             "# The API under load\n",
             f"`{command}`\n",
-            f"{setup.releases:,} releases in progress, each judged by three metrics of a real Prometheus every ten "
-            "seconds, on the embedded API server. The load is a process of its own: "
+            f"{setup.releases:,} releases in progress, each judged by three metrics of a real Prometheus every "
+            f"{setup.interval_s:g} seconds, on the embedded API server. The load is a process of its own: "
             f"{setup.watchers} watchers of server-sent events (half on one Release each, half on all of them) and "
             f"{setup.per_second:g} requests a second, each sent when it is due, whatever came of those before. One "
             f"machine of {os.cpu_count()} cores and {memory:.0f} GB runs all of it: the controller, Prometheus and its "

@@ -113,7 +113,7 @@ def test_the_page_shows_both_kinds_of_spells() -> None:
     nan = float("nan")
     quiet = Round(Series("", {"Release created": [0.1, 0.2, 0.3]}), 10.0, {"controller": 2.0}, None)
     busy = Round(Series("", {"Release created": [0.2, 0.4, nan]}), 10.0, {"controller": 5.0}, load(0.01, 0.02, 0.03))
-    text = page("the command", Setup(1000, 200, 100.0, 15, 2.5), [quiet, busy])
+    text = page("the command", Setup(1000, 10.0, 200, 100.0, 15, 2.5), [quiet, busy])
     assert "| list | 3 | 20.0 | 28.0 | 29.8 | 30.0 | 3.0 | 0 |" in text
     assert "| all | 3 | 20.0 | 28.0 | 29.8 | 30.0 | 3.0 | 0 |" in text
     assert "| get | 0 | - | - | - | - | 0.0 | 0 |" in text
@@ -125,6 +125,6 @@ def test_the_page_shows_both_kinds_of_spells() -> None:
 def test_an_answer_that_is_none_is_counted() -> None:
     quiet = Round(Series("", {"Release created": [float("nan")]}), 1.0, {}, None)
     busy = Round(Series("", {"Release created": [0.2]}), 1.0, {}, load(1.0, status=0))
-    text = page("the command", Setup(1, 2, 1.0, 1, 2.5), [quiet, busy])
+    text = page("the command", Setup(1, 10.0, 2, 1.0, 1, 2.5), [quiet, busy])
     assert "| list | 1 | 1000.0 | 1000.0 | 1000.0 | 1000.0 | 1.0 | 1 |" in text
     assert "| Release created | 0 of 1 | - | - | 1 | 200 | 200 | - |" in text
