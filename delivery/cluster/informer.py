@@ -272,7 +272,8 @@ class Informer:
         except Exception:  # whoever listens fails alone: the others' news still comes
             log.exception("informer's listener", kind=str(self._kind), name=name[1], namespace=name[0])
 
-    def _back_off(self, problem: HeadgateError | None, longest_s: float = LAST_BACK_OFF_S) -> float:
+    def _back_off(self, problem: HeadgateError | None, longest_s: float | None = None) -> float:
+        longest_s = LAST_BACK_OFF_S if longest_s is None else longest_s
         ceiling = min(longest_s, FIRST_BACK_OFF_S * 2.0 ** min(self._failures, 16))
         self._failures += 1
         wait = ceiling * random.uniform(0.5, 1.0)
