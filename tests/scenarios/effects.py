@@ -21,7 +21,7 @@ class Pool(Protocol):
     """What a client sends its requests through."""
 
     def request(
-        self, method: str, url: str, *, body: str | None, headers: Mapping[str, str], **transport: Any
+        self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str], **transport: Any
     ) -> urllib3.BaseHTTPResponse: ...
 
 
@@ -88,7 +88,7 @@ class MortalPool:
         self._effects = effects
 
     def request(
-        self, method: str, url: str, *, body: str | None, headers: Mapping[str, str], **transport: Any
+        self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str], **transport: Any
     ) -> urllib3.BaseHTTPResponse:
         if self._effects.dead:
             raise Killed
@@ -137,7 +137,7 @@ def narrated(effect: str) -> str:
     return f"{verb:6} {resource} {gist}".rstrip()
 
 
-def _gist(body: str | None) -> str:
+def _gist(body: bytes | None) -> str:
     """What tells one write from another of the same path."""
     if not body:
         return ""

@@ -53,7 +53,7 @@ class FaultyPool:
         self.blocked_until = 0.0
 
     def request(
-        self, method: str, url: str, *, body: str | None, headers: Mapping[str, str], **transport: Any
+        self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str], **transport: Any
     ) -> urllib3.BaseHTTPResponse:
         def through(url: str) -> urllib3.BaseHTTPResponse:
             return self._pool.request(method, url, body=body, headers=headers, **transport)

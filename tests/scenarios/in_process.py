@@ -23,7 +23,7 @@ class InProcessPool:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def request(
-        self, method: str, url: str, *, body: str | None, headers: Mapping[str, str], **_transport: Any
+        self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str], **_transport: Any
     ) -> urllib3.BaseHTTPResponse:
         parts = urlsplit(url)
         scope = {
@@ -46,7 +46,7 @@ class InProcessPool:
             if asked:  # a watch gives what there is, and no more: the caller comes again
                 return {"type": "http.disconnect"}
             asked.append(True)
-            return {"type": "http.request", "body": (body or "").encode(), "more_body": False}
+            return {"type": "http.request", "body": body or b"", "more_body": False}
 
         async def send(message: Mapping[str, Any]) -> None:
             sent.append(message)

@@ -34,11 +34,11 @@ class StoppingPool:
 
     pool: Pool
     at: int
-    held: list[tuple[str, str, str | None, Mapping[str, str], dict[str, Any]]] = field(default_factory=list)
+    held: list[tuple[str, str, bytes | None, Mapping[str, str], dict[str, Any]]] = field(default_factory=list)
     writes: int = 0
 
     def request(
-        self, method: str, url: str, *, body: str | None, headers: Mapping[str, str], **transport: Any
+        self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str], **transport: Any
     ) -> urllib3.BaseHTTPResponse:
         if method != "GET":
             self.writes += 1
