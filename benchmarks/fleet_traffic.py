@@ -26,15 +26,20 @@ class Query:
 
 
 class Queries:
-    """Every query of the controller."""
+    """Every query of the controller. `answered`: whether Prometheus is there for it; `ranged`: when the last one about
+    many instants came, which is about the past."""
 
     def __init__(self) -> None:
+        self.answered = threading.Event()
+        self.ranged = 0.0
         self._queries: list[Query] = []
         self._lock = threading.Lock()
 
     def add(self, query: Query) -> None:
         with self._lock:
             self._queries.append(query)
+            if not query.instant:
+                self.ranged = query.ended
 
     def between(self, start: float, end: float) -> list[Query]:
         """The queries for the instants from `start` until before `end`."""
@@ -51,6 +56,9 @@ def counting_prometheus(url: str, queries: Queries) -> Iterator[str]:
         def respond(self) -> None:
             began = time.time()
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if not queries.answered.is_set():
+                self.close_connection = True  # an answer of any kind would be a reason to ask for less
+                return
             headers = {"Content-Type": self.headers.get("Content-Type", "")}
             answer = pool.request(self.command, url + self.path, body=body, headers=headers, retries=False)
             self.answer(answer.status, answer.data)
