@@ -164,12 +164,8 @@ def load(settings: Sequence[ReleaseSettings], states: Sequence[Mapping[str, Any]
         if state.get("version") != VERSION:
             raise InvalidState(index, "version", f"is {state.get('version')!r}; this program reads {VERSION}")
     for name, array in evidence.fields().items():
-        if states and not _read_at_once(name, states, array):
-            for index, state in enumerate(states):
-                target = array[index]
-                if name == "advance":
-                    target = target[: len(settings[index].advance_tolerances)]
-                array[index, ...] = _read(index, name, state, target, array[index])
+        if not _read_at_once(name, states, array):
+            _read_one_by_one(name, settings, states, array)
     for index, state in enumerate(states):
         if settings[index].judge_latency and "latency" in state:
             evidence.latency.restore(index, state["latency"])
@@ -187,6 +183,16 @@ def _read_at_once(name: str, states: Sequence[Mapping[str, Any]], array: Floats)
         return False
     array[...] = values
     return True
+
+
+def _read_one_by_one(
+    name: str, settings: Sequence[ReleaseSettings], states: Sequence[Mapping[str, Any]], array: Floats
+) -> None:
+    for index, state in enumerate(states):
+        target = array[index]
+        if name == "advance":
+            target = target[: len(settings[index].advance_tolerances)]
+        array[index, ...] = _read(index, name, state, target, array[index])
 
 
 def _read(index: int, name: str, state: Mapping[str, Any], target: Any, whole: Any) -> Floats:

@@ -143,12 +143,8 @@ def main(
             per_second=per_second,
         )
         done = spells(fleet, setup, plan, rounds, Path(name))
-    fleet_of, load = (
-        f"--releases {releases} --interval {interval:g}",
-        f"--watchers {watchers} --per-second {per_second:g}",
-    )
-    command = f"python -m benchmarks.api {fleet_of} {load} --rounds {rounds} --changes {changes}"
-    text = page(command, setup, done)
+    load = f"--watchers {watchers} --per-second {per_second:g} --rounds {rounds} --changes {changes}"
+    text = page(f"python -m benchmarks.api --releases {releases} --interval {interval:g} {load}", setup, done)
     output.write_text(text)
     typer.echo(text)
 

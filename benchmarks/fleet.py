@@ -124,19 +124,19 @@ def in_progress(
             controller = Process("controller", [*command, *given], folder / "controller.log")
             try:
                 controller.wait_until(lambda: _paused(deployments) == len(every), patience)
-                if releases <= SILENT_ABOVE:
+                silent = counting and releases > SILENT_ABOVE
+                if not silent:
                     queries.answered.set()
                 _release_all(cluster, found, patience)
-                _told_the_past(queries, interval_s, patience)
+                if silent:
+                    _tell_the_past(queries, interval_s, patience)
                 yield Fleet(plane.kubeconfig, cluster, sightings, controller, prometheus, url, queries, calls)
             finally:
                 controller.stop()
 
 
-def _told_the_past(queries: Queries, interval_s: float, patience: float) -> None:
-    """Waits until nothing is asked any more but what is new; where nothing was answered so far, it is now."""
-    if queries.answered.is_set():
-        return
+def _tell_the_past(queries: Queries, interval_s: float, patience: float) -> None:
+    """From now on Prometheus answers; waits until nothing is asked any more but what is new."""
     queries.answered.set()
     queries.ranged = time.time()
     wait_until(lambda: time.time() - queries.ranged > 2 * interval_s, "everything of the past answered", patience)

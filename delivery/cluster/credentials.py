@@ -26,7 +26,7 @@ SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/
 CONNECTIONS = 32  # every informer holds one while it watches, and the workers want theirs at once
 # A watch sends nothing, so only probes tell that the other end is gone without a word: here after 15 + 3 * 5 = 30 s.
 FIRST_PROBE_S, NEXT_PROBE_S, PROBES = 15, 5, 3
-KNOWN_S = 1.0  # so long before a token expires, or after a file has another, nothing goes wrong
+KNOWN_S = 1.0  # little beside the minute for which the official client takes a token from a file as it was
 
 
 def own_namespace() -> str:

@@ -173,11 +173,10 @@ def _another_instant(off: float) -> AnswerProblem:
 
 def _point(entry: Entry) -> Point:
     """Raises ValueError for what Prometheus would not send."""
-    if entry.histogram is not None:
-        return native_point(entry.metric, entry.histogram.value)
-    if entry.value is None:
+    found = entry.histogram or entry.value
+    if found is None:
         raise ValueError("an entry without a value")
-    return Point(entry.metric, float(entry.value.value))
+    return _value_of(entry.metric, found)
 
 
 def _value_of(labels: Mapping[str, str], sample: Sample | HistogramSample) -> Point:

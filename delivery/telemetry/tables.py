@@ -180,7 +180,7 @@ class Decoding:
                     found.not_numbers.add(key)
 
     def buckets(self, points: Iterable[Point]) -> None:
-        """Nine of ten points are of this kind, so what their way leads past is looked up before it."""
+        """Most points are of this kind, so what each needs is looked up once for all."""
         isfinite, isnan, intern, owner_of = math.isfinite, math.isnan, sys.intern, self._series.subject.of
         label, known_bounds, arms = self._series.instance, self._bounds, self._arms
         for point in points:
