@@ -27,8 +27,8 @@ class Tls:
     key: Path
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """Not yet listening, at a free port where that is 0. Raises HeadgateError."""
+def bound(host: str, port: int, *, option: str = "--listen") -> socket.socket:
+    """Not yet listening, at a free port where that is 0. Raises HeadgateError, which names that option."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's algorithm off only on sockets that say they are TCP; with it an answer takes 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -37,7 +37,7 @@ def bound(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as problem:
         listener.close()
-        raise HeadgateError(f"--listen {host}:{port}: {problem.strerror}; choose another") from problem
+        raise HeadgateError(f"{option} {host}:{port}: {problem.strerror}; choose another") from problem
     return listener
 
 

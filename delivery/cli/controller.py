@@ -112,9 +112,11 @@ def _start(settings: Settings, access: Path | None, notifications: Path | None, 
     running = Controller(
         settings, cluster, meshes(settings.cluster_domain), collector, clock, listeners, (notifier.gained,)
     )
+    # First: until the lists have come and the API answers, the kubelet must not take the process for dead.
+    faces.answer_probes(cluster, lambda: running.waiting, lambda: notifier.counts)
     running.start()
     notifier.start(running.leads)
-    faces.start(settings, cluster, lambda: running.waiting, lambda: notifier.counts)
+    faces.serve(settings)
 
     def stop() -> None:
         faces.stop()

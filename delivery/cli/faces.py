@@ -63,23 +63,29 @@ class Faces:
         self._moves = Moves(self._registry)
         self._api: ApiProcess | None = None
         self._health: Server | None = None
+        self._complete = False
 
     @property
     def listeners(self) -> tuple[OnRelease, ...]:
         """Whom the controller tells of every version of every Release."""
         return (self._told,) if self._listening.health is not None else ()
 
-    def start(self, settings: Settings, cluster: Cluster, waiting: Callable[[], int], told: Callable[[], Told]) -> None:
+    def answer_probes(self, cluster: Cluster, waiting: Callable[[], int], told: Callable[[], Told]) -> None:
+        """From now on, that the process lives; that it is ready once `serve` is through. Raises HeadgateError."""
+        if self._listening.health is not None:
+            self._registry.register(Figures(self._moves, waiting, lambda: cluster.calls, told))
+            listener = bound(*self._listening.health, option="--health-listen")
+            self._health = Server(health_app(self._registry, self._ready), listener)
+            self._health.start()
+            log.info("listening", what="health", url=self._health.url)
+
+    def serve(self, settings: Settings) -> None:
         """Once the controller knows every Release. Raises HeadgateError."""
         if self._listening.api is not None:
             self._api = ApiProcess(*self._listening.api, settings, self._listening.tls)
             self._api.start()
             log.info("listening", what="api", url=self._api.url)
-        if self._listening.health is not None:
-            self._registry.register(Figures(self._moves, waiting, lambda: cluster.calls, told))
-            self._health = Server(health_app(self._registry, self._ready), bound(*self._listening.health))
-            self._health.start()
-            log.info("listening", what="health", url=self._health.url)
+        self._complete = True
 
     def stop(self) -> None:
         for each in (self._api, self._health):
@@ -87,7 +93,7 @@ class Faces:
                 each.stop()
 
     def _ready(self) -> bool:
-        return self._api is None or self._api.serving
+        return self._complete and (self._api is None or self._api.serving)
 
     def _told(self, name: Name, release: Release | None) -> None:
         self._moves.told(name[0] or "", name[1], release)

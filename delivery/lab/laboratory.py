@@ -20,9 +20,11 @@ from delivery.lab.mesh.proxy import start_proxy
 from delivery.lab.node_agent import write_control
 from delivery.lab.process import Process, ProcessFailed, free_port
 from delivery.lab.prometheus import Dialect, Prometheus
+from delivery.lab.readiness import answers, retrying_ports
 from delivery.resources.crds import write_definitions
 
 MESH_CRDS = "HEADGATE_TEST_CRDS"
+CONTROLLER_READY_WITHIN_S = 60.0
 CONTROLLER_SETTLE_S = 0.2  # nothing lies between Envoy and this Prometheus but one scrape
 
 
@@ -32,6 +34,10 @@ class Ports:
 
     api: int
     health: int
+
+    @property
+    def health_url(self) -> str:
+        return f"http://127.0.0.1:{self.health}"
 
 
 @dataclass(slots=True)
@@ -56,7 +62,7 @@ class Laboratory:
     @property
     def health_url(self) -> str:
         """The controller's probes and metrics."""
-        return f"http://127.0.0.1:{self.ports.health}"
+        return self.ports.health_url
 
     @property
     def control_file(self) -> Path:
@@ -122,8 +128,7 @@ def laboratory(assets: Path | None, folder: Path | None = None, metrics: Dialect
             process = _module(base, name, ["--kubeconfig", str(plane.kubeconfig), *arguments])
             stack.callback(process.stop)
             parts.append(process)
-        ports = Ports(free_port(), free_port())
-        controller = _start_controller(base, plane, prometheus, ports)
+        controller, ports = retrying_ports(stack, lambda own: _ready_controller(own, base, plane, prometheus))
         running = Laboratory(base, plane, cluster, envoy, prometheus, controller, ports, parts)
         stack.callback(running.stop_controller)
         yield running
@@ -160,6 +165,15 @@ def _modules(base: Path, envoy: Envoy) -> dict[str, list[str]]:
 
 def _module(base: Path, name: str, arguments: list[str]) -> Process:
     return Process(name, [sys.executable, "-m", name, *arguments], base / f"{name.rpartition('.')[2]}.log")
+
+
+def _ready_controller(own: ExitStack, base: Path, plane: ControlPlane, prometheus: Prometheus) -> tuple[Process, Ports]:
+    """Raises ProcessFailed."""
+    ports = Ports(free_port(), free_port())
+    controller = _start_controller(base, plane, prometheus, ports)
+    own.callback(controller.stop)
+    controller.wait_until(lambda: answers(f"{ports.health_url}/readyz"), CONTROLLER_READY_WITHIN_S)
+    return controller, ports
 
 
 def _start_controller(base: Path, plane: ControlPlane, prometheus: Prometheus, ports: Ports) -> Process:

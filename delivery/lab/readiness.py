@@ -19,7 +19,7 @@ from delivery.lab.process import Process, ProcessFailed
 Started = TypeVar("Started")
 
 PROBE_TIMEOUT_S = 2.0
-BIND_FAILURES = ("address already in use", "bind: address", "Errno 98", "EADDRINUSE")
+BIND_FAILURES = ("address already in use", "Address already in use", "bind: address", "Errno 98", "EADDRINUSE")
 
 
 def answers(url: str, *, ca_file: Path | None = None, token: str = "") -> bool:

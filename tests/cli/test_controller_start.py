@@ -216,6 +216,27 @@ def test_without_prometheus_it_starts_warns_once_and_ends_when_told(server: Path
     assert not any("Traceback" in line for line in running.lines)
 
 
+@pytest.mark.parametrize("option", ["--listen", "--health-listen"])
+def test_an_address_that_is_taken_is_told_with_its_option(server: Path, option: str) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        running = Running(*controller(server, option, taken))
+        code = running.process.wait(STARTS_WITHIN_S)
+    assert code == 1
+    eventually(lambda: running.lines[-1].startswith(f"headgate: {option} {taken}: "))
+
+
+def test_the_kubelet_is_answered_before_anything_is_listed(server: Path) -> None:
+    running = Running(*controller(server, "--health-listen", "127.0.0.1:0"))
+    try:
+        running.wait_for("controller started")
+    finally:
+        running.end(signal.SIGTERM)
+    order = [part for line in running.lines for part in ('"health"', "controller started") if part in line]
+    assert order == ['"health"', "controller started"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_the_process_of_its_api_ends_with_it(server: Path, number: int) -> None:
     running = Running(*controller(server, "--listen", "127.0.0.1:0"))
