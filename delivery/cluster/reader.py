@@ -54,6 +54,33 @@ class Live:
         return self._cluster.serves(kind)
 
 
+class Once:
+    """What one pass reads: each thing is asked for once, and what came holds for the whole pass."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._found: dict[Key, Object | None] = {}
+        self._listed: dict[tuple[Kind, str | None, tuple[tuple[str, str], ...]], list[Object]] = {}
+
+    def find(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
+        key = (kind, namespace, name)
+        if key not in self._found:
+            self._found[key] = self._reader.find(kind, name, namespace)
+        return self._found[key]
+
+    def list(self, kind: Kind, namespace: str | None = None, *, labels: Labels = NO_LABELS) -> list[Object]:
+        key = (kind, namespace, tuple(sorted(labels.items())))
+        if key not in self._listed:
+            self._listed[key] = self._reader.list(kind, namespace, labels=labels)
+        return self._listed[key]
+
+    def mentioning(self, kind: Kind, words: Collection[str]) -> Sequence[Object]:
+        return self._reader.mentioning(kind, words)
+
+    def serves(self, kind: Kind) -> bool:
+        return self._reader.serves(kind)
+
+
 class Memory:
     """What was last heard of, and what this process wrote since; may be a moment behind everybody else."""
 

@@ -101,18 +101,14 @@ class Gatherer:
         if active is None:
             services = self._services(namespace, f"{name}-stable", f"{name}-canary")
             return Gathered(namespace, name, deployment, None, finished, (), canary, services)
-        return Gathered(
-            namespace,
-            name,
-            deployment,
-            active,
-            finished,
-            superfluous,
-            canary,
-            self._services(namespace, active.spec.service, active.stable_name, active.canary_name),
-            self._routes.recorded(self._reader, active),
-            subset_rule(self._reader, active),
-        )
+        services = self._services(namespace, active.spec.service, active.stable_name, active.canary_name)
+        found = Gathered(namespace, name, deployment, active, finished, superfluous, canary, services)
+        return self.further(found, active)
+
+    def further(self, found: Gathered, release: Release) -> Gathered:
+        """The same pass once its active Release says this: with what the record names now, and was not read before."""
+        routes, rule = self._routes.recorded(self._reader, release), subset_rule(self._reader, release)
+        return replace(found, active=release, routes=routes, subset_rule=rule)
 
     def snapshot(self, found: Gathered, judged: Release | None, look: Look | None, fence: str) -> Snapshot:
         """The pass's knowledge. `judged` is the active Release with its newest analysis; `fence` this leader's mark."""

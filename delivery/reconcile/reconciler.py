@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from delivery.clock import Clock
-from delivery.decision.actions import Decision
+from delivery.decision.actions import Announce, Decision
 from delivery.decision.planner import decide
 from delivery.decision.snapshot import Look, Watch
 from delivery.reconcile.apply import Applier, Target
@@ -16,6 +16,9 @@ from delivery.reconcile.records import Records
 from delivery.reconcile.term import Term
 from delivery.reconcile.watched_release import Newest
 from delivery.resources.release import Release, ReleaseStatus
+
+MOST_TURNS = 8
+"""Decisions on one reading; more than any course of a release has in a row."""
 
 
 class Judged(NamedTuple):
@@ -42,13 +45,13 @@ class Reconciler:
 
     Memory may be behind the cluster. It is good enough to find that nothing is to be done, and to record what was
     learned from telemetry (the record's version is a precondition). Whatever touches anything else, or brings the
-    Release a step further, is decided on what holds now.
+    Release a step further, is decided on what holds now: `live` gives a gatherer for the reading of one pass.
     """
 
     def __init__(
         self,
         memory: Gatherer,
-        live: Gatherer,
+        live: Callable[[], Gatherer],
         records: Records,
         applier: Applier,
         clock: Clock,
@@ -70,15 +73,35 @@ class Reconciler:
         target = Target(found, found.active, term)
         news = any(not self._applier.said_already(action, target) for action in decision.actions)
         if news or _moves(found.active, decision):
-            glanced, found = found.active, self._live.gather(namespace, name)
+            reading = self._live()
+            glanced, found = found.active, reading.gather(namespace, name)
             judged = judged if _same(glanced, found.active) else self._judge(found.active)
-            decision = self._decide(self._live, found, judged, term)
+            decision = self._decide(reading, found, judged, term)
+            decision = self._followed(reading, found, judged, decision, term)
+            begun = _begun(reading, found, decision)
         elif not judged.due and _learned_only(found.active, decision):
             return Outcome(decision.again_after)
-        target = Target(found, self._record(found.active, decision, term), term)
+        else:
+            begun = found
+        target = Target(begun, self._record(found.active, decision, term), term)
         for action in decision.actions:
             self._applier.apply(action, target)
         return Outcome(decision.again_after, refused=found.active is None and bool(decision.actions))
+
+    def _followed(self, reading: Gatherer, found: Gathered, judged: Judged, decision: Decision, term: Term) -> Decision:
+        """Where only the record changes, what another pass would decide next is decided on the same reading.
+
+        A phase is recorded before it is left, so that whoever listens meets each.
+        """
+        for _ in range(MOST_TURNS):
+            if found.active is None or not _goes_on(decision):
+                break
+            begun = _begun(reading, found, decision)
+            following = self._decide(reading, begun, judged._replace(release=begun.active), term)
+            if _skips_a_phase(found.active, decision, following):
+                break
+            decision = replace(following, actions=(*decision.actions, *following.actions))
+        return decision
 
     def _decide(self, gatherer: Gatherer, found: Gathered, judged: Judged, term: Term) -> Decision:
         if found.deployment is None and found.active is None and not any(old.held for old in found.finished):
@@ -110,6 +133,27 @@ class Reconciler:
             return stored
         term.require()
         return self._records.record(stored, decision.status)
+
+
+def _begun(reading: Gatherer, found: Gathered, decision: Decision) -> Gathered:
+    """What was gathered, with what the decision's record names. It is read before that is written: acting reads
+    nothing."""
+    if found.active is None or decision.status is None:
+        return found
+    return reading.further(found, found.active.model_copy(update={"status": decision.status}))
+
+
+def _goes_on(decision: Decision) -> bool:
+    """Whether the next decision is wanted at once, and nothing that a pass reads changes before it."""
+    told = all(isinstance(action, Announce) for action in decision.actions)
+    return told and decision.again_after == 0.0 and decision.status is not None and not decision.status.phase.final
+
+
+def _skips_a_phase(active: Release, decision: Decision, following: Decision) -> bool:
+    """Whether the two decisions are two moves, so that the phase between them would never be in a record."""
+    if decision.status is None or following.status is None:
+        return True
+    return active.status.phase is not decision.status.phase is not following.status.phase
 
 
 def _same(one: Release | None, other: Release | None) -> bool:

@@ -10,7 +10,7 @@ import structlog
 from delivery.clock import Clock
 from delivery.cluster.client import Cluster, Object
 from delivery.cluster.kinds import Kind
-from delivery.cluster.reader import Live
+from delivery.cluster.reader import Live, Once
 from delivery.errors import AlreadyExists, Conflict, HeadgateError, Retry
 from delivery.reconcile import triggers
 from delivery.reconcile.apply import Applier
@@ -75,7 +75,7 @@ class Controller:
         self._policies = PolicyChecker(cluster, events, clock, dry_run)
         self._reconciler = Reconciler(
             Gatherer(self._watching.memory, routes, parsed),
-            Gatherer(Live(cluster), routes, parsed, self._watching.memory),
+            lambda: Gatherer(Once(Live(cluster)), routes, parsed, self._watching.memory),
             records,
             Applier(cluster, routes, records, events),
             clock,

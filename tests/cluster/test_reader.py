@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from delivery.cluster.informer import Informer
 from delivery.cluster.kinds import EVENT, SERVICE
-from delivery.cluster.reader import Memory
+from delivery.cluster.reader import NO_LABELS, Memory, Once, Reader
 
 
 class Heard:
@@ -66,3 +66,29 @@ def test_kinds_that_nobody_watches_are_not_kept() -> None:
     known, _ = memory()
     known.wrote(EVENT, service(7))
     assert not known._written
+
+
+class Counting:
+    """A reader that counts; there is one Service, `web`."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    def find(self, kind: Any, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        self.asked.append((kind, name, namespace))
+        return service(len(self.asked)) if name == "web" else None
+
+    def list(self, kind: Any, namespace: str | None = None, *, labels: Any = NO_LABELS) -> list[dict[str, Any]]:
+        self.asked.append((kind, namespace, dict(labels)))
+        return [service(len(self.asked))]
+
+
+def test_a_pass_asks_for_each_thing_once() -> None:
+    counting = Counting()
+    reading = Once(cast("Reader", counting))
+    for _ in range(3):
+        assert reading.find(SERVICE, "web", "shop") == service(1)
+        assert reading.find(SERVICE, "web-canary", "shop") is None
+        assert reading.list(SERVICE, "shop") == [service(3)]
+        assert reading.list(SERVICE, "shop", labels={"app": "web"}) == [service(4)]
+    assert len(counting.asked) == 4

@@ -9,7 +9,7 @@ from delivery.clock import Clock
 from delivery.cluster.client import Cluster
 from delivery.cluster.informer import Informer
 from delivery.cluster.kinds import RELEASE
-from delivery.cluster.reader import Live, Reader
+from delivery.cluster.reader import Live, Once, Reader
 from delivery.errors import HeadgateError
 from delivery.reconcile.apply import Applier
 from delivery.reconcile.events import Events
@@ -121,7 +121,7 @@ class Process:
         self._observation = Observation(collector, self._clock, self._hearing.active_releases, wake, SETTLE_S)
         self._reconciler = Reconciler(
             Gatherer(self._hearing.memory, routes, parsed),
-            Gatherer(Live(cluster), routes, parsed, self._hearing.memory),
+            lambda: Gatherer(Once(Live(cluster)), routes, parsed, self._hearing.memory),
             records,
             Applier(cluster, routes, records, events),
             self._clock,
