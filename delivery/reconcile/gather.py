@@ -103,10 +103,10 @@ class Gatherer:
             return Gathered(namespace, name, deployment, None, finished, (), canary, services)
         services = self._services(namespace, active.spec.service, active.stable_name, active.canary_name)
         found = Gathered(namespace, name, deployment, active, finished, superfluous, canary, services)
-        return self.further(found, active)
+        return self.recorded(found, active)
 
-    def further(self, found: Gathered, release: Release) -> Gathered:
-        """The same pass once its active Release says this: with what the record names now, and was not read before."""
+    def recorded(self, found: Gathered, release: Release) -> Gathered:
+        """What was gathered, with this record of the active Release and the routes that it names."""
         routes, rule = self._routes.recorded(self._reader, release), subset_rule(self._reader, release)
         return replace(found, active=release, routes=routes, subset_rule=rule)
 

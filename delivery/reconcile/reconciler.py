@@ -18,7 +18,7 @@ from delivery.reconcile.watched_release import Newest
 from delivery.resources.release import Release, ReleaseStatus
 
 MOST_TURNS = 8
-"""Decisions on one reading; more than any course of a release has in a row."""
+"""Decisions on one reading after the first; the next pass goes on where there were more."""
 
 
 class Judged(NamedTuple):
@@ -77,28 +77,28 @@ class Reconciler:
             glanced, found = found.active, reading.gather(namespace, name)
             judged = judged if _same(glanced, found.active) else self._judge(found.active)
             decision = self._decide(reading, found, judged, term)
-            decision = self._followed(reading, found, judged, decision, term)
-            begun = _begun(reading, found, decision)
+            decision = self._followed(reading, found, decision, term)
+            found, stored = _as_recorded(reading, found, decision), found.active
         elif not judged.due and _learned_only(found.active, decision):
             return Outcome(decision.again_after)
         else:
-            begun = found
-        target = Target(begun, self._record(found.active, decision, term), term)
+            stored = found.active
+        target = Target(found, self._record(stored, decision, term), term)
         for action in decision.actions:
             self._applier.apply(action, target)
         return Outcome(decision.again_after, refused=found.active is None and bool(decision.actions))
 
-    def _followed(self, reading: Gatherer, found: Gathered, judged: Judged, decision: Decision, term: Term) -> Decision:
+    def _followed(self, reading: Gatherer, found: Gathered, decision: Decision, term: Term) -> Decision:
         """Where only the record changes, what another pass would decide next is decided on the same reading.
 
-        A phase is recorded before it is left, so that whoever listens meets each.
+        A phase is recorded with its reason before it is left or gets another, so that whoever listens meets each.
         """
         for _ in range(MOST_TURNS):
-            if found.active is None or not _goes_on(decision):
+            if found.active is None or not _only_records(decision):
                 break
-            begun = _begun(reading, found, decision)
-            following = self._decide(reading, begun, judged._replace(release=begun.active), term)
-            if _skips_a_phase(found.active, decision, following):
+            ahead = _as_recorded(reading, found, decision)
+            following = self._decide(reading, ahead, self._judge(ahead.active), term)
+            if _hides_a_move(found.active, decision, following):
                 break
             decision = replace(following, actions=(*decision.actions, *following.actions))
         return decision
@@ -135,25 +135,26 @@ class Reconciler:
         return self._records.record(stored, decision.status)
 
 
-def _begun(reading: Gatherer, found: Gathered, decision: Decision) -> Gathered:
-    """What was gathered, with what the decision's record names. It is read before that is written: acting reads
-    nothing."""
+def _as_recorded(reading: Gatherer, found: Gathered, decision: Decision) -> Gathered:
+    """What was gathered, as it is once the decision is recorded: with the routes that its record names. They are read
+    before it is written, for acting reads nothing."""
     if found.active is None or decision.status is None:
         return found
-    return reading.further(found, found.active.model_copy(update={"status": decision.status}))
+    return reading.recorded(found, found.active.model_copy(update={"status": decision.status}))
 
 
-def _goes_on(decision: Decision) -> bool:
+def _only_records(decision: Decision) -> bool:
     """Whether the next decision is wanted at once, and nothing that a pass reads changes before it."""
     told = all(isinstance(action, Announce) for action in decision.actions)
     return told and decision.again_after == 0.0 and decision.status is not None and not decision.status.phase.final
 
 
-def _skips_a_phase(active: Release, decision: Decision, following: Decision) -> bool:
-    """Whether the two decisions are two moves, so that the phase between them would never be in a record."""
+def _hides_a_move(active: Release, decision: Decision, following: Decision) -> bool:
+    """Whether the first of two decisions moves the Release to a phase that would then be in no record as it was."""
     if decision.status is None or following.status is None:
         return True
-    return active.status.phase is not decision.status.phase is not following.status.phase
+    moved, then = decision.status, following.status
+    return moved.phase is not active.status.phase and (moved.phase, moved.reason) != (then.phase, then.reason)
 
 
 def _same(one: Release | None, other: Release | None) -> bool:

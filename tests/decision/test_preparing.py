@@ -157,6 +157,12 @@ def test_subsets_are_made_and_waited_for_before_the_route_names_them() -> None:
     assert only(decided(preparing(Stage.ROUTE, **begun), back_ends=SERVICES, route=RouteState()), SetWeight).weight == 0
 
 
+def test_subsets_are_made_first_however_soon_proxies_hear() -> None:
+    at_once = {**policy(), "mesh": {"propagationDelay": "0s"}}
+    looking = decided(preparing(Stage.ROUTE, weight=None, routes=(), spec=at_once), route=FOUND, back_ends=SERVICES)
+    assert kinds(looking) == ["EnsureBackEnds"]
+
+
 def test_how_long_proxies_take_to_hear_is_the_policys_to_say() -> None:
     slow = {**policy(), "mesh": {"propagationDelay": "5s"}}
     for since, waits in ((NOW - 4, True), (NOW - 6, False)):

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from delivery.decision.actions import Action, Announce, EnsureCanary, PauseDeployment, SetWeight
-from delivery.decision.snapshot import CanaryState, Look, RouteState, Snapshot
+from delivery.decision.snapshot import BackEnds, CanaryState, Look, RouteState, Snapshot
 from delivery.reconcile.apply import Applier, Target
 from delivery.reconcile.gather import Gathered, Gatherer
 from delivery.reconcile.reconciler import Reconciler
 from delivery.reconcile.records import Records
 from delivery.reconcile.watched_release import Newest
 from delivery.resources.release import Intent, Phase, Release, ReleaseStatus, Stage
-from tests.decision.given import NOW, release, snapshot, workload
+from tests.decision.given import NOW, STABLE, release, snapshot, workload
 from tests.reconcile.memory_cluster import StillClock
 from tests.scenarios.leaders import DrivenTerm
 
@@ -31,7 +31,7 @@ class Reading:
         self.read += 1
         return Gathered(namespace, name, {"metadata": {"name": name}}, self.active)
 
-    def further(self, found: Gathered, active: Release) -> Gathered:
+    def recorded(self, found: Gathered, active: Release) -> Gathered:
         return replace(found, active=active)
 
     def snapshot(self, _found: Gathered, judged: Release | None, look: Look | None, _fence: str) -> Snapshot:
@@ -97,6 +97,14 @@ def test_a_phase_is_in_a_record_before_it_is_left() -> None:
     done, again_after = passed(active, workload=stuck, canary=canary, route=RouteState(weight=100.0))
     assert [status.phase for status in done.written] == [Phase.PROMOTING]
     assert (done.actions, again_after) == ([], 0.0)  # the next pass finds that it is stuck still
+
+
+def test_a_phase_is_recorded_with_the_reason_for_which_it_was_entered() -> None:
+    active = release(Phase.PAUSED, reason="PausedByRequest", intents=[Intent(verb="resume", by="ann")])
+    few = BackEnds(exist=True, partly=True, stable_hash=f"pod-{STABLE}", stable_ready=0)
+    done, again_after = passed(active, back_ends=few)
+    [status] = done.written
+    assert (status.phase, status.reason, again_after) == (Phase.SHIFTING, "Resumed", 0.0)  # StableBelowFloor comes next
 
 
 def test_what_touches_anything_ends_the_reading() -> None:
