@@ -21,6 +21,7 @@ from delivery.report.view import view
 from delivery.resources.release import Release
 
 SCHEMA_VERSION = 1
+_AS_THEY_ARE = {str, int, bool, type(None)}
 
 
 def to_json(release: Release, now: float) -> dict[str, Any]:
@@ -29,15 +30,17 @@ def to_json(release: Release, now: float) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = _parts(type(value))
-        return {key: (_time if is_time else _plain)(getattr(value, name)) for name, key, is_time in parts}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}  # names of the user's, left as they are
+    kind: type = type(value)
+    if kind in _AS_THEY_ARE:  # nearly all there is, so it is asked first
+        return value
+    if kind is float:
+        return value if isfinite(value) else None
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
-    if isinstance(value, float) and not isfinite(value):
-        return None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}  # names of the user's, left as they are
+    if is_dataclass(value):
+        return {key: (_time if is_time else _plain)(getattr(value, name)) for name, key, is_time in _parts(kind)}
     return value
 
 
