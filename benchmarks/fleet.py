@@ -206,6 +206,7 @@ def measure(fleet: Fleet, releases: int, interval_s: float, intervals: int) -> C
         peak_mb=peak,
         prometheus_s=prometheus_used - prometheus_before,
         queries=[len(tick) for tick in whole],
+        given_up=sum(query.given_up for query in asked),
         megabytes=sum(query.answered for query in asked) / 1e6,
         late_s=[max(query.ended for query in tick) - tick[0].instant for tick in whole],
         calls=fleet.calls.between(began, ended),

@@ -19,7 +19,8 @@ from matplotlib import pyplot as plt  # the backend is chosen first
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Of one fleet over `seconds`: processor seconds and memory of the controller, what it asked Prometheus and the API
-    server for, and how late (seconds after its instant) the last answer of each interval was there."""
+    server for, how many answers it did not wait for (`given_up`), and how late (seconds after its instant) the last of
+    each interval was there."""
 
     releases: int
     interval_s: float
@@ -29,6 +30,7 @@ class Cost:
     peak_mb: float
     prometheus_s: float
     queries: Sequence[int]
+    given_up: int
     megabytes: float
     late_s: Sequence[float]
     calls: Counter[str]
@@ -61,10 +63,10 @@ def page(command: str, costs: Sequence[Cost]) -> str:
         "and the controller is one process. A fleet of more than 1,000 is brought up before Prometheus answers, and "
         f"has caught up when it is measured. One machine of {os.cpu_count()} cores and {memory:.0f} GB runs all of it "
         "and the exporter; what Prometheus spends includes its scraping.\n",
-        "| releases | interval | queries an interval, at most | MB an interval | controller, s of processor an "
-        "interval | % of a core | memory, MB | at its peak, MB | last answer after its instant, s (median, max) "
-        "| Prometheus, s of processor an interval |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| releases | interval | queries an interval, at most | given up, of all | MB an interval "
+        "| controller, s of processor an interval | % of a core | memory, MB | at its peak, MB "
+        "| last answer after its instant, s (median, max) | Prometheus, s of processor an interval |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         *(_row(cost) for cost in costs),
         "\n## A query for each release and metric, as the peers do, against the same Prometheus in the same run\n",
         "| releases | queries an interval | MB | all answered after, s | Prometheus, s of processor |",
@@ -87,6 +89,7 @@ def _row(cost: Cost) -> str:
         f"{cost.releases:,}",
         f"{cost.interval_s:g} s",
         f"{max(cost.queries)}",
+        f"{cost.given_up}",
         f"{cost.megabytes * cost.interval_s / cost.seconds:.1f}",
         f"{cost.an_interval:.2f}",
         f"{cost.core_percent:.1f}",

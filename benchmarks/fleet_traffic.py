@@ -16,13 +16,15 @@ from benchmarks.idle_traffic import Quiet, serving
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query: the instant it was for, when it was asked and answered (seconds since the epoch), bytes both ways."""
+    """One query: the instant it was for, when it was asked and answered (seconds since the epoch), bytes both ways.
+    `given_up`: the controller did not wait for the answer."""
 
     instant: float
     began: float
     ended: float
     asked: int
     answered: int
+    given_up: bool
 
 
 class Queries:
@@ -61,10 +63,14 @@ def counting_prometheus(url: str, queries: Queries) -> Iterator[str]:
                 return
             headers = {"Content-Type": self.headers.get("Content-Type", "")}
             answer = pool.request(self.command, url + self.path, body=body, headers=headers, retries=False)
-            self.answer(answer.status, answer.data)
+            given_up = False
+            try:
+                self.answer(answer.status, answer.data)
+            except ConnectionError:
+                given_up = True
             form = parse_qs(body.decode())
             instant = float(form.get("time", ["0"])[0])
-            queries.add(Query(instant, began, time.time(), len(body), len(answer.data)))
+            queries.add(Query(instant, began, time.time(), len(body), len(answer.data), given_up))
 
     with serving(Handler) as address:
         yield address
