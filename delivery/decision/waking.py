@@ -8,7 +8,9 @@ from delivery.resources.release import Phase, ReleaseStatus
 
 ROLL_BACK, ADVANCE = "RollBack", "Advance"
 SOONEST_S = 0.05
-RESYNC_S = 60.0  # a change wakes sooner; this is for one that nobody told of
+RESYNC_S = 600.0
+"""A change wakes sooner, a look that moves something too, and time by its own deadlines. What is left is what nobody
+thought of; every Release of a fleet costs this pass, so it is rare."""
 
 
 def shortest_step(status: ReleaseStatus, policy: DeliveryPolicySpec) -> float:

@@ -49,8 +49,12 @@ def test_the_next_deadline_is_the_first_that_lies_ahead() -> None:
 
 
 def test_a_deadline_far_away_does_not_keep_from_looking() -> None:
+    canary = POLICY.strategy.canary.model_copy(update={"max_step_duration": 7200.0})
     relaxed = POLICY.model_copy(
-        update={"analysis": POLICY.analysis.model_copy(update={"no_data": NoData.model_validate({"deadline": "15m"})})}
+        update={
+            "analysis": POLICY.analysis.model_copy(update={"no_data": NoData.model_validate({"deadline": "15m"})}),
+            "strategy": POLICY.strategy.model_copy(update={"canary": canary}),
+        }
     )
     assert next_deadline(_status(), relaxed, Watch(NOW - 9, NOW), NOW + 31) == RESYNC_S
 
