@@ -10,6 +10,7 @@ import random
 import resource
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,9 +38,11 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What was asked, and what came: seconds from when it was due to its last byte; status 0 where nothing came."""
+    """What was asked, when it was due (seconds since the epoch), and what came: seconds from then to its last byte;
+    status 0 where nothing came."""
 
     kind: str
+    due: float
     seconds: float
     status: int
     size: int
@@ -132,7 +135,8 @@ class Generator:
                 status, size = answer.status, len(await answer.read())
         except (aiohttp.ClientError, TimeoutError):
             status = 0
-        self.requests.append(Request(kind, asyncio.get_running_loop().time() - at, status, size))
+        waited = asyncio.get_running_loop().time() - at
+        self.requests.append(Request(kind, time.time() - waited, waited, status, size))
 
     def _what(self, kind: str, number: int) -> tuple[str, str]:
         """Method and URL."""

@@ -13,6 +13,8 @@ from benchmarks.api_load import SHARES, Load, Request
 from benchmarks.idle import Series
 
 RESAMPLED, SEED = 4_000, 1
+PARTS = 6
+"""Of an interval, by which answers are told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,11 @@ def page(command: str, setup: Setup, rounds: Sequence[Round]) -> str:
             f"{sum(load.event_bytes for load in loads) / 1e6:.1f} MB, "
             f"{sum(load.events for load in loads) / seconds:.0f} a second; "
             f"{sum(load.broken for load in loads)} streams broke off.\n",
+            "## Answers by the time since the instant that all releases are looked at\n",
+            "| seconds after it | number | median | p90 | p99 |",
+            "| --- | --- | --- | --- | --- |",
+            *_by_time(requests, setup.interval_s),
+            "",
             "## From a template change, without the load and with it\n",
             f"Milliseconds, over {len(quiet)} spells without and {len(loaded)} with, in turns; a change every "
             f"{setup.apart_s:g} s.\n",
@@ -96,6 +103,16 @@ def _answers(kind: str, requests: Sequence[Request]) -> str:
     size = sum(request.size for request in requests) / 1e6
     wrong = sum(not 200 <= request.status < 300 for request in requests)
     return f"| {kind} | {len(requests):,} | {shown} | {size:.1f} | {wrong} |"
+
+
+def _by_time(requests: Sequence[Request], interval_s: float) -> list[str]:
+    lines = []
+    for part in range(PARTS):
+        low, high = (edge * interval_s / PARTS for edge in (part, part + 1))
+        waited = [1e3 * each.seconds for each in requests if low <= each.due % interval_s < high]
+        figures = [f"{figure:.1f}" for figure in np.percentile(waited, [50, 90, 99])] if waited else ["-"] * 3
+        lines.append(f"| {low:.3g} to {high:.3g} | {len(waited):,} | {' | '.join(figures)} |")
+    return lines
 
 
 def _reaction(stage: str, quiet: Sequence[Round], loaded: Sequence[Round]) -> str:

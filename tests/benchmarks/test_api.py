@@ -105,7 +105,7 @@ def test_a_ratio_of_medians_has_an_interval_that_holds_the_truth() -> None:
 
 
 def load(*seconds: float, status: int = 200) -> Load:
-    requests = [Request("list", each, status, 1_000_000) for each in seconds]
+    requests = [Request("list", 1003.0, each, status, 1_000_000) for each in seconds]
     return Load(requests, events=40, event_bytes=2_000_000, broken=1, seconds=10.0, processor_s=1.0)
 
 
@@ -116,6 +116,8 @@ def test_the_page_shows_both_kinds_of_spells() -> None:
     text = page("the command", Setup(1000, 10.0, 200, 100.0, 15, 2.5), [quiet, busy])
     assert "| list | 3 | 20.0 | 28.0 | 29.8 | 30.0 | 3.0 | 0 |" in text
     assert "| all | 3 | 20.0 | 28.0 | 29.8 | 30.0 | 3.0 | 0 |" in text
+    assert "| 1.67 to 3.33 | 3 | 20.0 | 28.0 | 29.8 |" in text  # seconds after the instant
+    assert "| 5 to 6.67 | 0 | - | - | - |" in text
     assert "| get | 0 | - | - | - | - | 0.0 | 0 |" in text
     assert "told 40 events, 2.0 MB, 4 a second; 1 streams broke off" in text
     assert "| Release created | 3 | 200 | 280 | 2 of 3 | 300 | 380 | 1.50 (" in text
