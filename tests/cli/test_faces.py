@@ -11,20 +11,9 @@ from structlog.testing import capture_logs
 
 from delivery.cli.faces import Faces, Listening
 from delivery.cluster.client import Cluster
-from delivery.lab.apiserver.server import EmbeddedApiServer
-from delivery.lab.control_plane import install_crds
-from delivery.resources.crds import write_definitions
 from delivery.settings import Settings
 
 ANYWHERE = ("127.0.0.1", 0)
-
-
-@pytest.fixture
-def kubeconfig(tmp_path: Path) -> Iterator[Path]:
-    with EmbeddedApiServer() as server:
-        path = server.write_kubeconfig(tmp_path / "kubeconfig")
-        install_crds(Cluster.connect(path), write_definitions(tmp_path / "crds"))
-        yield path
 
 
 @pytest.fixture

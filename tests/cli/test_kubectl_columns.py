@@ -5,29 +5,17 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from delivery.cluster.client import Cluster
 from delivery.cluster.kinds import RELEASE
-from delivery.lab.apiserver.server import EmbeddedApiServer
-from delivery.lab.control_plane import install_crds
-from delivery.resources.crds import write_definitions
 from delivery.resources.release import Phase, spec_object, status_object
 from tests.conditions import eventually
 from tests.decision.given import release
 
 NAME = "web-bbbbbbbbbb"
-
-
-@pytest.fixture
-def kubeconfig(tmp_path: Path) -> Iterator[Path]:
-    with EmbeddedApiServer() as server:
-        path = server.write_kubeconfig(tmp_path / "kubeconfig")
-        install_crds(Cluster.connect(path), write_definitions(tmp_path / "crds"))
-        yield path
 
 
 @pytest.fixture
