@@ -78,11 +78,11 @@ def _route(snapshot: Snapshot, status: ReleaseStatus, policy: DeliveryPolicySpec
     late = _give_up_when_late(status, policy, now, "RouteNotFollowed", not_kept)
     if late:
         return late
-    subsets_new = not status.routes and snapshot.route.subsets is not None
-    if not status.routes:
+    named_now = not status.routes
+    if named_now:
         status = _with_routes(status, snapshot.route)
         status = enter(status, Stage.ROUTE, now) if status.subsets else status
-    if status.subsets and (subsets_new or not snapshot.back_ends.exist or not settled(status, policy, now)):
+    if status.subsets and (named_now or not snapshot.back_ends.exist or not settled(status, policy, now)):
         stable = snapshot.back_ends.stable_hash
         ensure = EnsureBackEnds(stable, "the route is to name subsets, which every proxy must know before")
         return Decision(status, (ensure,), again_after=WAIT_S)

@@ -106,9 +106,9 @@ class Gatherer:
         return self.recorded(found, active)
 
     def recorded(self, found: Gathered, release: Release) -> Gathered:
-        """What was gathered, with this record of the active Release and the routes that it names."""
+        """What was gathered, with the routes that this record of the active Release names."""
         routes, rule = self._routes.recorded(self._reader, release), subset_rule(self._reader, release)
-        return replace(found, active=release, routes=routes, subset_rule=rule)
+        return replace(found, routes=routes, subset_rule=rule)
 
     def snapshot(self, found: Gathered, judged: Release | None, look: Look | None, fence: str) -> Snapshot:
         """The pass's knowledge. `judged` is the active Release with its newest analysis; `fence` this leader's mark."""

@@ -78,12 +78,11 @@ class Reconciler:
             judged = judged if _same(glanced, found.active) else self._judge(found.active)
             decision = self._decide(reading, found, judged, term)
             decision = self._followed(reading, found, decision, term)
-            found, stored = _as_recorded(reading, found, decision), found.active
+            if found.active is not None:  # read before the record is written: acting reads nothing
+                found = reading.recorded(found, _recording(found.active, decision))
         elif not judged.due and _learned_only(found.active, decision):
             return Outcome(decision.again_after)
-        else:
-            stored = found.active
-        target = Target(found, self._record(stored, decision, term), term)
+        target = Target(found, self._record(found.active, decision, term), term)
         for action in decision.actions:
             self._applier.apply(action, target)
         return Outcome(decision.again_after, refused=found.active is None and bool(decision.actions))
@@ -96,8 +95,8 @@ class Reconciler:
         for _ in range(MOST_TURNS):
             if found.active is None or not _only_records(decision):
                 break
-            ahead = _as_recorded(reading, found, decision)
-            following = self._decide(reading, ahead, self._judge(ahead.active), term)
+            ahead = _recording(found.active, decision)
+            following = self._decide(reading, reading.recorded(found, ahead), self._judge(ahead), term)
             if _hides_a_move(found.active, decision, following):
                 break
             decision = replace(following, actions=(*decision.actions, *following.actions))
@@ -135,12 +134,9 @@ class Reconciler:
         return self._records.record(stored, decision.status)
 
 
-def _as_recorded(reading: Gatherer, found: Gathered, decision: Decision) -> Gathered:
-    """What was gathered, as it is once the decision is recorded: with the routes that its record names. They are read
-    before it is written, for acting reads nothing."""
-    if found.active is None or decision.status is None:
-        return found
-    return reading.recorded(found, found.active.model_copy(update={"status": decision.status}))
+def _recording(active: Release, decision: Decision) -> Release:
+    """The Release as it is once the decision is recorded."""
+    return active if decision.status is None else active.model_copy(update={"status": decision.status})
 
 
 def _only_records(decision: Decision) -> bool:

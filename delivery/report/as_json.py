@@ -33,7 +33,7 @@ def _plain(value: Any) -> Any:
     kind: type = type(value)
     if kind in _AS_THEY_ARE:  # nearly all there is, so it is asked first
         return value
-    if kind is float:
+    if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from delivery.decision.actions import Action, Announce, EnsureCanary, PauseDeployment, SetWeight
@@ -31,8 +31,8 @@ class Reading:
         self.read += 1
         return Gathered(namespace, name, {"metadata": {"name": name}}, self.active)
 
-    def recorded(self, found: Gathered, active: Release) -> Gathered:
-        return replace(found, active=active)
+    def recorded(self, found: Gathered, _release: Release) -> Gathered:
+        return found
 
     def snapshot(self, _found: Gathered, judged: Release | None, look: Look | None, _fence: str) -> Snapshot:
         return snapshot(judged, look=look, **self.world)
