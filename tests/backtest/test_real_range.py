@@ -1,7 +1,5 @@
 """A recording out of a real Prometheus: ranges over HTTP, cut into several answers."""
 
-import time
-
 import pytest
 
 from delivery.backtest.prometheus_range import read_range
@@ -14,28 +12,20 @@ pytestmark = real.pytestmark
 pods, prometheus = real.pods, real.prometheus
 
 
-def _instant() -> float:
-    """The instant that just passed."""
-    return time.time() // real.INTERVAL_S * real.INTERVAL_S
-
-
 def test_totals_are_exact_over_a_birth_a_restart_and_a_cut(
     pods: tuple[real._Pod, real._Pod], prometheus: Prometheus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("delivery.telemetry.ranges.INSTANTS_AT_ONCE", 3)
     stable, canary = pods
-    real._shows(prometheus, stable, "web", 1000, 3)
-    first = _instant()
-    real._shows(prometheus, stable, "web", 1010, 4)
-    start = _instant()
-    real._shows(prometheus, canary, "web-canary", 2, 1)  # born with an error
-    real._shows(prometheus, stable, "web", 5, 0)  # restarted
-    real._shows(prometheus, canary, "web-canary", 7, 3)
-    real._shows(prometheus, stable, "web", 9, 2)
-    end = _instant()
+    first = real._shows(prometheus, pods, stable, "web", 1000, 3)
+    start = real._shows(prometheus, pods, stable, "web", 1010, 4)
+    real._shows(prometheus, pods, canary, "web-canary", 2, 1)  # born with an error
+    real._shows(prometheus, pods, stable, "web", 5, 0)  # restarted
+    real._shows(prometheus, pods, canary, "web-canary", 7, 3)
+    end = real._shows(prometheus, pods, stable, "web", 9, 2)
     wanted = need(start, interval=real.INTERVAL_S, latency=True)
     recording = read_range(prometheus, ISTIO, wanted, end, start - first)
-    assert recording.t[0] == start + real.INTERVAL_S
+    assert recording.t[0] > start
     assert recording.t[-1] == end
     assert recording.history is not None
     assert recording.history.requests.sum() == 11

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -99,7 +99,7 @@ def prometheus(pods: tuple[_Pod, _Pod], tmp_path: Path) -> Iterator[Prometheus]:
         port = reserved.server_port
     targets = ", ".join(f'"127.0.0.1:{pod.port}"' for pod in pods)
     (tmp_path / "prometheus.yml").write_text(
-        f"global: {{scrape_interval: 250ms, scrape_timeout: 200ms}}\n"
+        f"global: {{scrape_interval: 250ms, scrape_timeout: 250ms}}\n"
         f"scrape_configs: [{{job_name: mesh, static_configs: [{{targets: [{targets}]}}]}}]\n"
     )
     command = [
@@ -134,60 +134,63 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def _scraped(source: Prometheus, pod: _Pod) -> None:
-    """Waits until Prometheus shows what the pod shows."""
-    promql = f'sum by (__name__) ({{instance="127.0.0.1:{pod.port}", reporter="destination"}})'
+def _scraped(source: Prometheus, pods: Sequence[_Pod]) -> float:
+    """An instant at which Prometheus shows what all pods show: a restart between two takes what was not seen with it,
+    and where stable's scrape failed nothing is counted."""
+    instances = "|".join(f"127.0.0.1:{pod.port}" for pod in pods)
+    promql = f'sum by (__name__) ({{instance=~"{instances}", reporter="destination"}})'
     wanted: dict[str, float] = {}
-    for counter, count in pod.counters.items():
+    for counter, count in (each for pod in pods for each in pod.counters.items()):
         wanted[counter.metric] = wanted.get(counter.metric, 0.0) + count
-    _until(lambda: {p.labels["__name__"]: p.value for p in source.query(promql, time.time())} == wanted)
+    return _instant(lambda at: {p.labels["__name__"]: p.value for p in source.query(promql, at)} == wanted)
 
 
-def _shows(source: Prometheus, pod: _Pod, workload: str, ok: int, failed: int) -> None:
-    pod.counters = {
+def _instant(condition: Callable[[float], bool]) -> float:
+    """The first at which the condition is true."""
+    at = 0.0
+
+    def is_now() -> bool:
+        nonlocal at
+        at = time.time() // INTERVAL_S * INTERVAL_S
+        return condition(at)
+
+    _until(is_now)
+    return at
+
+
+def _shows(source: Prometheus, pods: Sequence[_Pod], pod: _Pod, workload: str, ok: int, failed: int) -> float:
+    """An instant at which it is shown, and what the other pods show."""
+    counters: dict[Counter, float] = {
         requests(workload): ok,
         bucket(workload, "5"): ok,
         bucket(workload, "+Inf"): ok + failed,
     }
-    if failed:
-        pod.counters[requests(workload, "503")] = failed
-    _scraped(source, pod)
-    _instant_passes()
-
-
-def _instant_passes() -> None:
-    """What is to be counted must show at an instant: a restart between two takes what was not seen with it."""
-    instant = (time.time() // INTERVAL_S + 1) * INTERVAL_S
-    _until(lambda: time.time() > instant)
+    pod.counters = counters | ({requests(workload, "503"): failed} if failed else {})
+    return _scraped(source, pods)
 
 
 def test_totals_are_exact_over_a_birth_a_restart_a_gap_and_a_new_controller(
     pods: tuple[_Pod, _Pod], prometheus: Prometheus
 ) -> None:
     stable, canary = pods
-    _shows(prometheus, stable, "web", 1000, 3)
-    started = time.time()
-    _shows(prometheus, stable, "web", 1010, 4)
-    _shows(prometheus, canary, "web-canary", 2, 1)  # born with an error
-    _shows(prometheus, stable, "web", 5, 0)  # restarted
+    started = _shows(prometheus, pods, stable, "web", 1000, 3)
+    _shows(prometheus, pods, stable, "web", 1010, 4)
+    _shows(prometheus, pods, canary, "web-canary", 2, 1)  # born with an error
+    _shows(prometheus, pods, stable, "web", 5, 0)  # restarted
     canary.counters = {}  # a gap
-    _scraped(prometheus, canary)
-    _instant_passes()
-    middle = time.time()
-    _shows(prometheus, canary, "web-canary", 7, 3)
-    _shows(prometheus, stable, "web", 9, 2)
-    ended = time.time()
+    middle = _scraped(prometheus, pods)
+    _shows(prometheus, pods, canary, "web-canary", 7, 3)
+    ended = _shows(prometheus, pods, stable, "web", 9, 2)
 
     collectors = [Collector(prometheus, settle=0.0) for _ in range(2)]
     samples: list[Sample] = []
     through = started
-    _until(lambda: time.time() > ended + INTERVAL_S)
-    for collector, now in zip(collectors, (middle, ended + INTERVAL_S), strict=True):
+    for collector, now in zip(collectors, (middle, ended), strict=True):
         reading = collected(collector, [need(through, interval=INTERVAL_S, latency=True)], now)["shop/web"]
         assert reading.problem is None
         samples += reading.samples
         through = reading.data_through
-    assert through >= ended
+    assert through == ended
     assert sum(sample.stable.requests for sample in samples) == 11 + 5 + 6
     assert sum(sample.stable.errors for sample in samples) == 1 + 2
     assert sum(sample.canary.requests for sample in samples) == 10
@@ -198,11 +201,10 @@ def test_totals_are_exact_over_a_birth_a_restart_a_gap_and_a_new_controller(
 SEARCHES = 'sum by (instance) (search_seconds{instance="127.0.0.1:%s"})'
 
 
-def _searched(source: Prometheus, pod: _Pod) -> None:
-    """Waits until Prometheus shows the pod's native histogram as it is."""
+def _searched(source: Prometheus, pod: _Pod) -> float:
+    """An instant at which Prometheus shows the pod's native histogram as it is."""
     wanted = sum(pod.searches.values())
-    _until(lambda: [p.value for p in source.query(SEARCHES % pod.port, time.time())] == [wanted])
-    _instant_passes()
+    return _instant(lambda at: [p.value for p in source.query(SEARCHES % pod.port, at)] == [wanted])
 
 
 def test_native_histograms_are_read_as_they_are_and_counted_where_prometheus_lets_them_through(
@@ -210,18 +212,16 @@ def test_native_histograms_are_read_as_they_are_and_counted_where_prometheus_let
 ) -> None:
     stable, canary = pods
     stable.searches = {-5: 90, -4: 9, -3: 1}
-    _shows(prometheus, stable, "web", 1000, 0)
-    _searched(prometheus, stable)
-    [point] = prometheus.query(SEARCHES % stable.port, time.time())
+    _shows(prometheus, pods, stable, "web", 1000, 0)
+    started = _searched(prometheus, stable)
+    [point] = prometheus.query(SEARCHES % stable.port, started)
     assert [dict(point.buckets)[2.0**power] for power in (-6, -5, -4, -3, 0)] == [0, 90, 99, 100, 100]
-    started = time.time()
     canary.searches = {-5: 1, -4: 2}
-    _shows(prometheus, canary, "web-canary", 5, 0)
+    _shows(prometheus, pods, canary, "web-canary", 5, 0)
     _searched(prometheus, canary)
     stable.searches = {-5: 3, -4: 4, -3: 0}  # restarted
-    _shows(prometheus, stable, "web", 4, 0)
-    _searched(prometheus, stable)
-    ended = time.time()
+    _shows(prometheus, pods, stable, "web", 4, 0)
+    ended = _searched(prometheus, stable)
     own = tuple(
         Expression("search", "buckets", arm, SEARCHES % pod.port, 1000.0)
         for arm, pod in (("stable", stable), ("canary", canary))
@@ -240,23 +240,22 @@ def test_native_histograms_are_read_as_they_are_and_counted_where_prometheus_let
 
 def _tick_by_tick(source: Prometheus, asked: Need, end: float) -> list[Reading]:
     """One instant after another, as a controller looks."""
-    collector, found = Collector(source, settle=0.0), []
-    while asked.data_through + INTERVAL_S < end:
-        now = asked.data_through + INTERVAL_S + 1e-3
+    collector, found, now = Collector(source, settle=0.0), [], asked.data_through
+    while now < end:
+        now += INTERVAL_S
         found.append(collected(collector, [asked], now)["shop/web"])
-        assert found[-1].data_through > asked.data_through
         asked = replace(asked, data_through=found[-1].data_through)
+    assert asked.data_through == end
     return found
 
 
 def test_every_form_of_question_is_understood(pods: tuple[_Pod, _Pod], prometheus: Prometheus) -> None:
     stable, canary = pods
-    _shows(prometheus, stable, "web", 1000, 3)
-    _shows(prometheus, canary, "web-canary", 2, 1)
-    shown = time.time()
+    _shows(prometheus, pods, stable, "web", 1000, 3)
+    shown = _shows(prometheus, pods, canary, "web-canary", 2, 1)
     _until(lambda: time.time() > shown + 1.0)  # there is a past of a second
     names = [need(0, latency=True), replace(need(0, "other"), namespace="elsewhere"), replace(need(0), namespace="x")]
-    now, instances = time.time(), [f"127.0.0.1:{pod.port}" for pod in pods]
+    now, instances = _scraped(prometheus, pods), [f"127.0.0.1:{pod.port}" for pod in pods]
     for exact in (False, True):
         asking = Asking(ISTIO, exact)
         for last_known in (False, True):
