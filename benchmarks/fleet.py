@@ -9,14 +9,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from benchmarks.fleet_copies import contents, write_copies
 from benchmarks.fleet_metrics import scraped
 from benchmarks.fleet_peers import ask_for_each
 from benchmarks.fleet_report import Cost, page, plot
@@ -31,12 +33,12 @@ from delivery.lab import control_plane
 from delivery.lab.process import Process
 from delivery.resources.crds import write_definitions
 
+Status = Mapping[str, Any]
 OUTPUT = Path(__file__).parents[1] / "docs" / "benchmarks"
 RELEASES_A_NAMESPACE = 10
 AT_ONCE = 200
-SILENT_ABOVE = 1000
-"""More releases are brought up before Prometheus answers: to look at those that have begun would take the time in which
-the others begin, and more of it the more there are."""
+COPIED_ABOVE = 100
+"""Of more releases the controller brings up one namespace's; the others are copies of these."""
 SCRAPES_AN_INTERVAL = 1
 
 
@@ -95,50 +97,76 @@ def in_progress(
     flags: Sequence[str] = (),
     counting: bool = True,
 ) -> Iterator[Fleet]:
-    """Everything started, every release brought to its first step by the controller; all gone afterwards.
+    """Everything started, every release at its first step under the controller; all gone afterwards.
 
     `at_rest` Deployments more are adopted, and left alone; `flags` are more of the controller's. Without `counting` it
     talks to the API server and Prometheus itself, and nobody knows how often.
     """
-    calls, queries, sightings, found = Calls(), Queries(), Sightings(), fleet_names(releases)
-    every = [*found, *names_at_rest(at_rest)]
-    with (
-        scraped(folder, releases, namespaces(releases), interval_s / SCRAPES_AN_INTERVAL) as (url, prometheus),
-        control_plane.start_control_plane(folder / "plane") as plane,
-    ):
+    calls, queries, found, rest = Calls(), Queries(), fleet_names(releases), names_at_rest(at_rest)
+    patience = 120 + releases * 0.5
+    with scraped(folder, releases, namespaces(releases), interval_s / SCRAPES_AN_INTERVAL) as (url, prometheus):
+        copies = _copies(folder, found, interval_s, url) if releases > COPIED_ABOVE else None
+        with (
+            _cluster(folder / "plane", copies) as (kubeconfig, cluster, deployments, sightings),
+            _counted(folder, kubeconfig, url, calls, queries) if counting else nullcontext((kubeconfig, url)) as asked,
+        ):
+            fill(cluster, rest if copies else [*found, *rest], policy(interval_s))
+            adopted = releases + at_rest
+            wait_until(lambda: _available(deployments) == adopted, f"{adopted} Deployments available", patience)
+            typer.echo(f"{adopted} Deployments available")
+            began = time.time()
+            with _controller(folder, *asked, flags) as controller:
+                controller.wait_until(lambda: _paused(deployments) == adopted, patience)
+                if not copies:
+                    _release_all(cluster, found, patience)
+                _wait_for(cluster, releases, lambda status: _seen(status) > began, "looked at", patience)
+                _tell_the_past(queries, interval_s, patience)
+                yield Fleet(kubeconfig, cluster, sightings, controller, prometheus, url, queries, calls)
+
+
+def _copies(folder: Path, found: list[tuple[str, str]], interval_s: float, url: str) -> Path:
+    """Brings up the releases of the first namespace and takes them for all; gives the file of everybody's objects."""
+    first = [pair for pair in found if pair[0] == found[0][0]]
+    patience, file = 120 + 10 * interval_s, folder / "objects"
+    with _cluster(folder / "first", None) as (kubeconfig, cluster, deployments, _):
+        fill(cluster, first, policy(interval_s))
+        wait_until(lambda: _available(deployments) == len(first), "the first Deployments available", patience)
+        with _controller(folder, kubeconfig, url) as controller:
+            controller.wait_until(lambda: _paused(deployments) == len(first), patience)
+            _release_all(cluster, first, patience)
+            # What they know of the time before is recorded with it: the copies need not ask for that.
+            learned = "looked at with what they know of the time before"
+            _wait_for(cluster, len(first), lambda status: "dispersion" in _analysis(status), learned, patience)
+        write_copies(contents(cluster, first[0][0]), found, file)
+    typer.echo(f"{len(first)} brought up, {len(found) - len(first)} copied")
+    return file
+
+
+@contextmanager
+def _cluster(folder: Path, objects: Path | None) -> Iterator[tuple[Path, Cluster, Informer, Sightings]]:
+    """An API server that has these objects, with its neighbours and a kubelet; the informer is that of Deployments."""
+    sightings = Sightings()
+    with control_plane.start_control_plane(folder, objects=objects) as plane:
         cluster = Cluster.connect(plane.kubeconfig)
         lab = Path(control_plane.__file__).parent
         control_plane.install_crds(cluster, [*write_definitions(folder), lab / "crds" / "virtualservices.yaml"])
-        with (
-            watched(cluster, sightings) as deployments,
-            _counted(folder, plane.kubeconfig, url, calls, queries)
-            if counting
-            else nullcontext((plane.kubeconfig, url)) as (kubeconfig, asked),
-        ):
-            fill(cluster, every, policy(interval_s))
-            patience = 120 + releases * 0.5
-            wait_until(lambda: _available(deployments) == len(every), "all Deployments available", patience)
-            typer.echo(f"{len(every)} Deployments available")
-            command = [sys.executable, "-m", "delivery.cli", "controller"]
-            given = ["--kubeconfig", str(kubeconfig), "--prometheus", asked, *flags]
-            controller = Process("controller", [*command, *given], folder / "controller.log")
-            try:
-                controller.wait_until(lambda: _paused(deployments) == len(every), patience)
-                silent = counting and releases > SILENT_ABOVE
-                if not silent:
-                    queries.answered.set()
-                _release_all(cluster, found, patience)
-                if silent:
-                    _tell_the_past(queries, interval_s, patience)
-                yield Fleet(plane.kubeconfig, cluster, sightings, controller, prometheus, url, queries, calls)
-            finally:
-                controller.stop()
+        with watched(cluster, sightings) as deployments:
+            yield plane.kubeconfig, cluster, deployments, sightings
+
+
+@contextmanager
+def _controller(folder: Path, kubeconfig: Path, prometheus: str, flags: Sequence[str] = ()) -> Iterator[Process]:
+    command = [sys.executable, "-m", "delivery.cli", "controller"]
+    given = ["--kubeconfig", str(kubeconfig), "--prometheus", prometheus, *flags]
+    controller = Process("controller", [*command, *given], folder / "controller.log")
+    try:
+        yield controller
+    finally:
+        controller.stop()
 
 
 def _tell_the_past(queries: Queries, interval_s: float, patience: float) -> None:
-    """From now on Prometheus answers; waits until nothing is asked any more but what is new."""
-    queries.answered.set()
-    queries.ranged = time.time()
+    """Waits until nothing is asked any more but what is new."""
     wait_until(lambda: time.time() - queries.ranged > 2 * interval_s, "everything of the past answered", patience)
     typer.echo("told the past")
 
@@ -152,37 +180,66 @@ def _counted(folder: Path, kubeconfig: Path, url: str, calls: Calls, queries: Qu
 
 
 def _available(seen: Informer) -> int:
-    return sum((obj.get("status") or {}).get("availableReplicas") == 1 for obj in seen.list())
+    return sum((obj.get("status") or {}).get("availableReplicas") == 1 for obj in _users_own(seen))
 
 
 def _paused(seen: Informer) -> int:
-    return sum(obj["spec"].get("paused") is True for obj in seen.list())
+    return sum(obj["spec"].get("paused") is True for obj in _users_own(seen))
+
+
+def _users_own(seen: Informer) -> Iterator[Mapping[str, Any]]:
+    """The Deployments without the canaries'."""
+    return (obj for obj in seen.list() if not obj["metadata"]["name"].endswith("-canary"))
 
 
 def _release_all(cluster: Cluster, found: list[tuple[str, str]], patience: float) -> None:
     """Changes every template, so many of them in preparation at a time, and waits until every release is judged."""
-    judged = Informer(cluster, RELEASE, keep=_phase)
-    judged.start()
-    try:
-        judged.wait_synced(30)
+    with _releases(cluster) as judged:
+
+        def wait_for(count: int) -> None:
+            wait_until(lambda: _count(judged, _is_judged) >= count, f"{count} releases at their first step", patience)
+
         for number, (namespace, name) in enumerate(found):
-            _wait_for(judged, number - AT_ONCE, patience)
+            wait_for(number - AT_ONCE)
             cluster.patch(DEPLOYMENT, name, namespace, {"spec": {"template": template(name, "2")}})
-            if number and number % AT_ONCE == 0:
-                typer.echo(f"{number} begun")
-        _wait_for(judged, len(found), patience)
-        typer.echo(f"{len(found)} in progress")
+        wait_for(len(found))
+    typer.echo(f"{len(found)} in progress")
+
+
+def _wait_for(cluster: Cluster, count: int, held: Callable[[Status], bool], what: str, patience: float) -> None:
+    with _releases(cluster) as seen:
+        wait_until(lambda: _count(seen, held) == count, f"{count} releases {what}", patience)
+    typer.echo(f"{count} {what}")
+
+
+@contextmanager
+def _releases(cluster: Cluster) -> Iterator[Informer]:
+    seen = Informer(cluster, RELEASE)
+    seen.start()
+    try:
+        seen.wait_synced(30)
+        yield seen
     finally:
-        judged.stop()
+        seen.stop()
 
 
-def _wait_for(judged: Informer, count: int, patience: float) -> None:
-    wait_until(lambda: len(judged.list()) >= count, f"{count} releases at their first step", patience)
+def _count(seen: Informer, held: Callable[[Status], bool]) -> int:
+    return sum(held(release.get("status") or {}) for release in seen.list())
 
 
-def _phase(release: dict[str, object]) -> dict[str, object] | None:
-    status = release.get("status")
-    return {"metadata": release["metadata"]} if isinstance(status, dict) and status.get("stepSince") else None
+def _is_judged(status: Status) -> bool:
+    return bool(status.get("stepSince"))
+
+
+def _analysis(status: Status) -> Status:
+    found: Status = status.get("analysis") or {}
+    return found
+
+
+def _seen(status: Status) -> float:
+    """Through when (seconds since the epoch) its requests are counted."""
+    through = _analysis(status).get("dataThrough")
+    return datetime.fromisoformat(through).timestamp() if through else 0.0
 
 
 def measure(fleet: Fleet, releases: int, interval_s: float, intervals: int) -> Cost:

@@ -60,8 +60,10 @@ def page(command: str, costs: Sequence[Cost]) -> str:
         "Every release is at its first step and is judged by three metrics: error rate and latency from the mesh, and "
         "a ratio of the application's own counters. A real Prometheus scrapes what three pods a release would show "
         "(three response codes, 19 latency buckets, two counters each), the embedded API server holds the objects, "
-        "and the controller is one process. A fleet of more than 1,000 is brought up before Prometheus answers, and "
-        f"has caught up when it is measured. One machine of {os.cpu_count()} cores and {memory:.0f} GB runs all of it "
+        "and the controller is one process. Of a fleet of more than 100 it brought up ten; the others are copies of "
+        "these under other names, which it took over and looked at before anything is measured, each with series of "
+        "its own. "
+        f"One machine of {os.cpu_count()} cores and {memory:.0f} GB runs all of it "
         "and the exporter; what Prometheus spends includes its scraping.\n",
         "| releases | interval | queries an interval, at most | given up, of all | MB an interval "
         "| controller, s of processor an interval | % of a core | memory, MB | at its peak, MB "

@@ -28,11 +28,9 @@ class Query:
 
 
 class Queries:
-    """Every query of the controller. `answered`: whether Prometheus is there for it; `ranged`: when the last one about
-    many instants came, which is about the past."""
+    """Every query of the controller. `ranged`: when the last one about many instants came, which is about the past."""
 
     def __init__(self) -> None:
-        self.answered = threading.Event()
         self.ranged = 0.0
         self._queries: list[Query] = []
         self._lock = threading.Lock()
@@ -58,9 +56,6 @@ def counting_prometheus(url: str, queries: Queries) -> Iterator[str]:
         def respond(self) -> None:
             began = time.time()
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if not queries.answered.is_set():
-                self.close_connection = True  # an answer of any kind would be a reason to ask for less
-                return
             headers = {"Content-Type": self.headers.get("Content-Type", "")}
             answer = pool.request(self.command, url + self.path, body=body, headers=headers, retries=False)
             given_up = False

@@ -56,19 +56,19 @@ class EmbeddedPlane:
 
 @contextmanager
 def start_control_plane(
-    folder: Path, *, assets: Path | None = None, controllers: bool = True
+    folder: Path, *, assets: Path | None = None, controllers: bool = True, objects: Path | None = None
 ) -> Iterator[ControlPlane]:
     """Runs a control plane while the context lasts; its files and logs live in `folder`.
 
     `assets` is a KUBEBUILDER_ASSETS folder: the real programs run. Without it the embedded server does.
     `controllers` adds those of Deployments, ReplicaSets and endpoints: kube-controller-manager where `assets` has
-    it, ours otherwise.
+    it, ours otherwise. `objects`: a file of what the embedded server begins with (its `--objects`).
     Raises ProcessFailed naming the program that did not come up, with the end of its log.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         if assets is None:
-            plane: ControlPlane = _start_embedded(stack, folder)
+            plane: ControlPlane = _start_embedded(stack, folder, objects)
             if controllers:
                 _start_neighbours(stack, plane)
         else:
@@ -130,10 +130,12 @@ def _all_served(cluster: Cluster, definition: dict[str, Any]) -> bool:
     return all(cluster.serves(kind) for kind in kinds)
 
 
-def _start_embedded(stack: ExitStack, folder: Path) -> EmbeddedPlane:
+def _start_embedded(stack: ExitStack, folder: Path, objects: Path | None) -> EmbeddedPlane:
     kubeconfig = folder / "kubeconfig"
     kubeconfig.unlink(missing_ok=True)
-    server = _start_module(stack, folder, "delivery.lab.apiserver", ["--port", "0", "--kubeconfig", str(kubeconfig)])
+    arguments = ["--port", "0", "--kubeconfig", str(kubeconfig)]
+    arguments += ["--objects", str(objects)] if objects else []
+    server = _start_module(stack, folder, "delivery.lab.apiserver", arguments)
     server.wait_until(kubeconfig.is_file, READY_WITHIN_S)
     url = str(yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"])
     server.wait_until(lambda: answers(f"{url}/readyz"), READY_WITHIN_S)

@@ -4,18 +4,34 @@ import argparse
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+import msgspec
+
 from delivery.garbage import collect_rarely
 from delivery.lab.apiserver.server import EmbeddedApiServer, ServerStartError
+from delivery.lab.apiserver.status import Json
+from delivery.lab.apiserver.store import StorageKey
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m delivery.lab.apiserver", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--kubeconfig", type=Path, required=True, help="file to write once requests are answered")
+    told = "file of objects to begin with, as they are: on each line [group, plural, object]"
+    parser.add_argument("--objects", type=Path, help=told)
     return parser.parse_args()
+
+
+def _objects(file: Path | None) -> Iterator[tuple[StorageKey, Json]]:
+    if file is None:
+        return
+    with file.open("rb") as lines:
+        for line in lines:
+            group, plural, obj = msgspec.json.decode(line, type=tuple[str, str, Json])
+            yield (group, plural), obj
 
 
 def main() -> int:
@@ -29,7 +45,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     try:
-        with EmbeddedApiServer(arguments.port) as server:
+        with EmbeddedApiServer(arguments.port, _objects(arguments.objects)) as server:
             server.write_kubeconfig(arguments.kubeconfig)
             collect_rarely()
             told.wait()

@@ -1,7 +1,7 @@
 """The HTTP surface: paths to discovery documents or resource handlers, errors to `Status` answers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import msgspec
@@ -21,7 +21,7 @@ from delivery.lab.apiserver.reading import WriteOptions
 from delivery.lab.apiserver.requests import target
 from delivery.lab.apiserver.reviews import Reviews
 from delivery.lab.apiserver.status import ApiError, Json, not_served, unauthorized
-from delivery.lab.apiserver.store import Store
+from delivery.lab.apiserver.store import StorageKey, Store
 from delivery.lab.apiserver.watching import WatchResponse
 
 _HEALTH = frozenset({"/healthz", "/readyz", "/livez"})
@@ -66,6 +66,14 @@ class ApiServer:
         ports = [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]
         kubernetes = {"metadata": {"name": "kubernetes", "labels": labels}, "spec": {"ports": ports}}
         self.objects.create(services, "default", kubernetes, options)
+
+    def restore(self, objects: Iterable[tuple[StorageKey, Json]]) -> None:
+        """Stores objects as they are, with their uids, generations and statuses; called on the loop before any request.
+        Those of a custom kind are served once its definition is created.
+        """
+        for storage, obj in objects:
+            meta = obj["metadata"]
+            self.store.put(storage, (meta.get("namespace", ""), meta["name"]), obj)
 
     def stop_watches(self) -> None:
         """End every open watch, and every later one as soon as it is asked for; called on the loop."""

@@ -5,6 +5,7 @@ import secrets
 import socket
 import tempfile
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +14,8 @@ import uvicorn
 import yaml
 
 from delivery.lab.apiserver.routes import ApiServer
+from delivery.lab.apiserver.status import Json
+from delivery.lab.apiserver.store import StorageKey
 
 _STARTING_TIMEOUT = 30.0
 _STOPPING_TIMEOUT = 10.0
@@ -25,11 +28,13 @@ class ServerStartError(RuntimeError):
 class EmbeddedApiServer:
     """A Kubernetes API server in this process: a context manager that serves from entering to leaving.
 
-    `port` 0 takes a free one. Requests need no credentials. All state is in memory and gone when it stops.
+    `port` 0 takes a free one; `objects` are there from the beginning. Requests need no credentials. All state is in
+    memory and gone when it stops.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, objects: Iterable[tuple[StorageKey, Json]] = ()) -> None:
         self._wanted_port = port
+        self._objects = objects
         self._token = secrets.token_urlsafe(24)
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
@@ -87,6 +92,7 @@ class EmbeddedApiServer:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._api = ApiServer(self._token)
+        self._api.restore(self._objects)
         config = uvicorn.Config(
             self._api,
             log_level="error",
