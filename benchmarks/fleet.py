@@ -9,10 +9,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,12 +29,14 @@ from benchmarks.idle_cluster import Sightings, fill, names, template, wait_until
 from benchmarks.idle_traffic import Calls, counting_proxy
 from delivery.cluster.client import Cluster
 from delivery.cluster.informer import Informer
-from delivery.cluster.kinds import DEPLOYMENT, RELEASE
+from delivery.cluster.kinds import DEPLOYMENT, RELEASE, VIRTUAL_SERVICE, Kind
 from delivery.lab import control_plane
 from delivery.lab.process import Process
+from delivery.resources.annotations import FENCE
 from delivery.resources.crds import write_definitions
 
-Status = Mapping[str, Any]
+Object = dict[str, Any]
+Condition = Callable[[Object], bool]
 OUTPUT = Path(__file__).parents[1] / "docs" / "benchmarks"
 RELEASES_A_NAMESPACE = 10
 AT_ONCE = 200
@@ -114,12 +117,16 @@ def in_progress(
             adopted = releases + at_rest
             wait_until(lambda: _available(deployments) == adopted, f"{adopted} Deployments available", patience)
             typer.echo(f"{adopted} Deployments available")
-            began = time.time()
+            began, former = time.time(), {_fence(route) for route in cluster.list(VIRTUAL_SERVICE).items}
             with _controller(folder, *asked, flags) as controller:
                 controller.wait_until(lambda: _paused(deployments) == adopted, patience)
                 if not copies:
                     _release_all(cluster, found, patience)
-                _wait_for(cluster, releases, lambda status: _seen(status) > began, "looked at", patience)
+                taken_over = "taken over: their routes written by this controller"
+                _wait_for(
+                    cluster, releases, VIRTUAL_SERVICE, lambda obj: _fence(obj) not in former, taken_over, patience
+                )
+                _wait_for(cluster, releases, RELEASE, partial(_looked_at, began), "looked at since then", patience)
                 _tell_the_past(queries, interval_s, patience)
                 yield Fleet(kubeconfig, cluster, sightings, controller, prometheus, url, queries, calls)
 
@@ -135,8 +142,7 @@ def _copies(folder: Path, found: list[tuple[str, str]], interval_s: float, url: 
             controller.wait_until(lambda: _paused(deployments) == len(first), patience)
             _release_all(cluster, first, patience)
             # What they know of the time before is recorded with it: the copies need not ask for that.
-            learned = "looked at with what they know of the time before"
-            _wait_for(cluster, len(first), lambda status: "dispersion" in _analysis(status), learned, patience)
+            _wait_for(cluster, len(first), RELEASE, _knows_the_past, "knowing the time before", patience)
         write_copies(contents(cluster, first[0][0]), found, file)
     typer.echo(f"{len(first)} brought up, {len(found) - len(first)} copied")
     return file
@@ -187,17 +193,17 @@ def _paused(seen: Informer) -> int:
     return sum(obj["spec"].get("paused") is True for obj in _users_own(seen))
 
 
-def _users_own(seen: Informer) -> Iterator[Mapping[str, Any]]:
+def _users_own(seen: Informer) -> Iterator[Object]:
     """The Deployments without the canaries'."""
     return (obj for obj in seen.list() if not obj["metadata"]["name"].endswith("-canary"))
 
 
 def _release_all(cluster: Cluster, found: list[tuple[str, str]], patience: float) -> None:
     """Changes every template, so many of them in preparation at a time, and waits until every release is judged."""
-    with _releases(cluster) as judged:
+    with _those_of(cluster, RELEASE, _is_judged) as judged:
 
         def wait_for(count: int) -> None:
-            wait_until(lambda: _count(judged, _is_judged) >= count, f"{count} releases at their first step", patience)
+            wait_until(lambda: len(judged.list()) >= count, f"{count} releases at their first step", patience)
 
         for number, (namespace, name) in enumerate(found):
             wait_for(number - AT_ONCE)
@@ -206,15 +212,16 @@ def _release_all(cluster: Cluster, found: list[tuple[str, str]], patience: float
     typer.echo(f"{len(found)} in progress")
 
 
-def _wait_for(cluster: Cluster, count: int, held: Callable[[Status], bool], what: str, patience: float) -> None:
-    with _releases(cluster) as seen:
-        wait_until(lambda: _count(seen, held) == count, f"{count} releases {what}", patience)
+def _wait_for(cluster: Cluster, count: int, kind: Kind, held: Condition, what: str, patience: float) -> None:
+    with _those_of(cluster, kind, held) as seen:
+        wait_until(lambda: len(seen.list()) >= count, f"{count} {what}", patience, every_s=1.0)
     typer.echo(f"{count} {what}")
 
 
 @contextmanager
-def _releases(cluster: Cluster) -> Iterator[Informer]:
-    seen = Informer(cluster, RELEASE)
+def _those_of(cluster: Cluster, kind: Kind, held: Condition) -> Iterator[Informer]:
+    """The objects of which that is so."""
+    seen = Informer(cluster, kind, keep=lambda obj: {"metadata": obj["metadata"]} if held(obj) else None)
     seen.start()
     try:
         seen.wait_synced(30)
@@ -223,23 +230,26 @@ def _releases(cluster: Cluster) -> Iterator[Informer]:
         seen.stop()
 
 
-def _count(seen: Informer, held: Callable[[Status], bool]) -> int:
-    return sum(held(release.get("status") or {}) for release in seen.list())
+def _is_judged(release: Object) -> bool:
+    return bool((release.get("status") or {}).get("stepSince"))
 
 
-def _is_judged(status: Status) -> bool:
-    return bool(status.get("stepSince"))
+def _knows_the_past(release: Object) -> bool:
+    return "dispersion" in _analysis(release)
 
 
-def _analysis(status: Status) -> Status:
-    found: Status = status.get("analysis") or {}
-    return found
+def _looked_at(since: float, release: Object) -> bool:
+    """Whether its requests are counted up to a later time than `since`, in seconds since the epoch."""
+    through: str | None = _analysis(release).get("dataThrough")
+    return through is not None and datetime.fromisoformat(through).timestamp() > since
 
 
-def _seen(status: Status) -> float:
-    """Through when (seconds since the epoch) its requests are counted."""
-    through = _analysis(status).get("dataThrough")
-    return datetime.fromisoformat(through).timestamp() if through else 0.0
+def _analysis(release: Object) -> Object:
+    return (release.get("status") or {}).get("analysis") or {}
+
+
+def _fence(route: Object) -> str | None:
+    return (route["metadata"].get("annotations") or {}).get(FENCE)
 
 
 def measure(fleet: Fleet, releases: int, interval_s: float, intervals: int) -> Cost:

@@ -157,10 +157,10 @@ def watched(cluster: Cluster, sightings: Sightings) -> Iterator[Informer]:
         yield deployments
 
 
-def wait_until(held: Callable[[], bool], what: str, within_s: float) -> None:
-    """Raises Unavailable that says `what` when it does not come true in time."""
+def wait_until(held: Callable[[], bool], what: str, within_s: float, every_s: float = 0.05) -> None:
+    """Looks again and again. Raises Unavailable that says `what` when it does not come true in time."""
     deadline = time.monotonic() + within_s
     while not held():
         if time.monotonic() > deadline:
             raise Unavailable(f"{what}: not so after {within_s:.0f} s")
-        time.sleep(0.05)
+        time.sleep(every_s)
