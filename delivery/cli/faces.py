@@ -15,7 +15,8 @@ from delivery.api.metrics import Figures, Moves, Told
 from delivery.api.process import ApiProcess
 from delivery.api.server import Server, Tls, bound
 from delivery.cluster.client import Cluster
-from delivery.reconcile.watching import Name, OnRelease
+from delivery.reconcile.active_releases import Name
+from delivery.reconcile.watching import OnRelease
 from delivery.resources.release import Release
 from delivery.settings import Settings
 

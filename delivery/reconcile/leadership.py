@@ -173,6 +173,10 @@ class SoleLeadership:
         """The one term there is, from start to stop."""
         return SoleTerm() if self._leading else None
 
+    def held(self) -> tuple[int, ...]:
+        """The one shard, from start to stop."""
+        return (0,) if self._leading else ()
+
 
 def prompt(cluster: Cluster, timing: Timing) -> Cluster:
     """A client for a Leadership: what is void when late is asked once, and an answer is not waited for any longer."""

@@ -13,6 +13,7 @@ from delivery.cluster.kinds import Kind
 from delivery.cluster.reader import Live, Once
 from delivery.errors import AlreadyExists, Conflict, HeadgateError, Retry
 from delivery.reconcile import triggers
+from delivery.reconcile.active_releases import Name
 from delivery.reconcile.apply import Applier
 from delivery.reconcile.events import Events
 from delivery.reconcile.gather import Gatherer
@@ -25,7 +26,7 @@ from delivery.reconcile.reconciler import Outcome, Reconciler
 from delivery.reconcile.records import Records
 from delivery.reconcile.route_finding import route_kinds
 from delivery.reconcile.routes import Routes
-from delivery.reconcile.watching import Name, OnRelease, Watching
+from delivery.reconcile.watching import OnRelease, Watching
 from delivery.resources.release import Release
 from delivery.settings import Settings
 from delivery.telemetry.collector import Collector
@@ -146,8 +147,10 @@ class Controller:
         return True
 
     def _own_releases(self) -> list[Release]:
-        active = self._watching.active_releases()
-        return [each for each in active if self._leadership.term(each.namespace, each.spec.deployment) is not None]
+        held, shard = set(self._leadership.held()), self._leadership.shard
+        return [
+            each for each in self._watching.active_releases() if shard(each.namespace, each.spec.deployment) in held
+        ]
 
     def _on_gained(self, shard: int) -> None:
         """Everything that is now ours gets a pass: what the last leader left undone is found by looking."""

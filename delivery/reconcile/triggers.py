@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from delivery.cluster.client import Object
-from delivery.cluster.kinds import DESTINATION_RULE, Kind
 from delivery.resources.annotations import DEPLOYMENT, MANAGED_BY, MANAGER, POLICY, SERVICE
-from delivery.resources.release import Release
 from delivery.workload.adoption import paused_by_us
 
 Key = tuple[str, str]
@@ -58,23 +56,6 @@ def from_service(name: str, namespace: str, service: Object | None, deployments:
         for each in annotated
         if _key(each)[0] == namespace and (_names(each) == name or (selector and selector <= _labels(each).items()))
     ]
-
-
-def from_route(kind: Kind, name: str, namespace: str, active: Iterable[Release]) -> list[Key]:
-    """The Deployments with a release that splits this route, or by subsets of this DestinationRule."""
-    return [
-        (release.namespace, release.spec.deployment)
-        for release in active
-        if (kind.group, kind.name, namespace, name) in _edited(release)
-    ]
-
-
-def _edited(release: Release) -> Iterator[tuple[str, str, str, str]]:
-    for route in release.status.routes:
-        yield route.group, route.kind, route.namespace, route.name
-    subsets = release.status.subsets
-    if subsets:
-        yield DESTINATION_RULE.group, DESTINATION_RULE.name, subsets.namespace, subsets.name
 
 
 def from_replica_set(replica_set: Object) -> Key | None:

@@ -19,13 +19,13 @@ from delivery.cluster.kinds import (
 )
 from delivery.cluster.reader import Memory
 from delivery.reconcile import triggers
+from delivery.reconcile.active_releases import ActiveReleases, Name
 from delivery.reconcile.parsed import Releases, packed
 from delivery.resources.annotations import CANARY, TRACK
 from delivery.resources.release import Release
 from delivery.workload.adoption import slim, without_fields
 from delivery.workload.revision import slim_replica_set
 
-Name = tuple[str | None, str]
 OnRelease = Callable[[Name, Release | None], None]
 """Told of each version of a Release; None where it is gone, or no Release that can be read."""
 SYNC_TIMEOUT_S = 60.0
@@ -58,7 +58,7 @@ class Watching:
         self._on_policy_changed = on_policy
         self._route_kinds = tuple(route_kinds)
         self._parsed = parsed
-        self._active: dict[Name, Release] = {}
+        self._active = ActiveReleases()
         heard: dict[Kind, OnChange] = {
             DEPLOYMENT: self._on_deployment,
             RELEASE: self._on_release,
@@ -101,7 +101,7 @@ class Watching:
 
     def active_releases(self) -> list[Release]:
         """The Releases that have not ended, as last heard of."""
-        return list(self._active.copy().values())  # copied at once: the informer's thread goes on
+        return self._active.all()
 
     def policies(self) -> Iterable[tuple[Kind, Object]]:
         """Every policy there is."""
@@ -138,10 +138,8 @@ class Watching:
 
     def _on_release(self, name: Name, release: Object | None) -> None:
         read = self._parsed.readable(release)
-        former = self._active.pop(name, None)
-        if read is not None and read.active:
-            self._active[name] = read
-        elif former is not None and release is None:
+        former = self._active.heard(name, read)
+        if former is not None and release is None:
             self._parsed.forget(former.uid)
         self._on_release_changed(name, read)
         if release is not None:
@@ -156,8 +154,8 @@ class Watching:
     def _on_route(self, kind: Kind) -> OnChange:
         def changed(name: Name, _route: Object | None) -> None:
             self._wake_refused()
-            for woken in triggers.from_route(kind, name[1], name[0] or "", self.active_releases()):
-                self._wake(woken)
+            for release in self._active.editing(kind, name[0] or "", name[1]):
+                self._wake((release.namespace, release.spec.deployment))
 
         return changed
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from delivery.cluster.kinds import HTTP_ROUTE, VIRTUAL_SERVICE
 from delivery.reconcile import triggers
 from delivery.reconcile.triggers import SERVICE_NAME
 from delivery.resources.annotations import DEPLOYMENT, MANAGED_BY, POLICY, SERVICE
-from tests.decision.given import release
 
 
 def deployment(name: str, namespace: str = "shop", policy: str | None = None, **labels: str) -> dict[str, Any]:
@@ -67,12 +65,6 @@ def test_a_service_named_by_an_annotation_wakes_who_names_it() -> None:
     naming = app("web")
     naming["metadata"]["annotations"][SERVICE] = "front"
     assert triggers.from_service("front", "shop", service("front"), [naming, app("api")]) == [("shop", "web")]
-
-
-def test_a_route_wakes_the_releases_that_split_it() -> None:
-    assert triggers.from_route(VIRTUAL_SERVICE, "web", "shop", [release()]) == [("shop", "web")]
-    assert triggers.from_route(VIRTUAL_SERVICE, "other", "shop", [release()]) == []
-    assert triggers.from_route(HTTP_ROUTE, "web", "shop", [release()]) == []
 
 
 def test_endpoints_pods_and_replica_sets_wake_the_deployment_they_belong_to() -> None:
