@@ -25,7 +25,7 @@ from benchmarks.fleet_peers import ask_for_each
 from benchmarks.fleet_report import Cost, page, plot
 from benchmarks.fleet_traffic import Queries, counting_prometheus
 from benchmarks.idle import memory_mb, processor_s
-from benchmarks.idle_cluster import Sightings, fill, names, template, wait_until, watched
+from benchmarks.idle_cluster import LISTED_WITHIN_S, Sightings, fill, names, template, wait_until, watched
 from benchmarks.idle_traffic import Calls, counting_proxy
 from delivery.cluster.client import Cluster
 from delivery.cluster.informer import Informer
@@ -224,7 +224,7 @@ def _those_of(cluster: Cluster, kind: Kind, held: Condition) -> Iterator[Informe
     seen = Informer(cluster, kind, keep=lambda obj: {"metadata": obj["metadata"]} if held(obj) else None)
     seen.start()
     try:
-        seen.wait_synced(30)
+        seen.wait_synced(LISTED_WITHIN_S)
         yield seen
     finally:
         seen.stop()

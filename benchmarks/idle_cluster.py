@@ -31,6 +31,7 @@ Name = tuple[str | None, str]
 Object = dict[str, Any]
 
 NODE_NAME = "node-1"
+LISTED_WITHIN_S = 300.0  # ten thousand pods, and many who list them
 STAGES = ("Release created", "Services created", "canary Deployment created", "route split")
 RELEASED, SERVICES, CANARY, SPLIT = STAGES
 POLICY = {
@@ -153,7 +154,7 @@ def watched(cluster: Cluster, sightings: Sightings) -> Iterator[Informer]:
             informer.start()
             stack.callback(informer.stop)
         for informer in informers:
-            informer.wait_synced(30)
+            informer.wait_synced(LISTED_WITHIN_S)
         yield deployments
 
 
