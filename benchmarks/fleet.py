@@ -12,15 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from benchmarks.fleet_copies import contents, write_copies
-from benchmarks.fleet_metrics import scraped
+from benchmarks.fleet_metrics import ranges_asked, scraped
 from benchmarks.fleet_peers import ask_for_each
 from benchmarks.fleet_report import Cost, page, plot
 from benchmarks.fleet_traffic import Queries, counting_prometheus
@@ -117,7 +115,7 @@ def in_progress(
             adopted = releases + at_rest
             wait_until(lambda: _available(deployments) == adopted, f"{adopted} Deployments available", patience)
             typer.echo(f"{adopted} Deployments available")
-            began, former = time.time(), {_fence(route) for route in cluster.list(VIRTUAL_SERVICE).items}
+            former = {_fence(route) for route in cluster.list(VIRTUAL_SERVICE).items}
             with _controller(folder, *asked, flags) as controller:
                 controller.wait_until(lambda: _paused(deployments) == adopted, patience)
                 if not copies:
@@ -126,8 +124,7 @@ def in_progress(
                 _wait_for(
                     cluster, releases, VIRTUAL_SERVICE, lambda obj: _fence(obj) not in former, taken_over, patience
                 )
-                _wait_for(cluster, releases, RELEASE, partial(_looked_at, began), "looked at since then", patience)
-                _tell_the_past(queries, interval_s, patience)
+                _tell_the_past(url, interval_s, patience)
                 yield Fleet(kubeconfig, cluster, sightings, controller, prometheus, url, queries, calls)
 
 
@@ -171,9 +168,17 @@ def _controller(folder: Path, kubeconfig: Path, prometheus: str, flags: Sequence
         controller.stop()
 
 
-def _tell_the_past(queries: Queries, interval_s: float, patience: float) -> None:
-    """Waits until nothing is asked any more but what is new."""
-    wait_until(lambda: time.time() - queries.ranged > 2 * interval_s, "everything of the past answered", patience)
+def _tell_the_past(url: str, interval_s: float, patience: float) -> None:
+    """Waits until Prometheus is asked for nothing any more but what is new: not about many instants at once."""
+    asked, since = ranges_asked(url), time.monotonic()
+
+    def told() -> bool:
+        nonlocal asked, since
+        if (now := ranges_asked(url)) > asked:
+            asked, since = now, time.monotonic()
+        return time.monotonic() - since > 2 * interval_s
+
+    wait_until(told, "everything of the past answered", patience, every_s=1.0)
     typer.echo("told the past")
 
 
@@ -235,17 +240,7 @@ def _is_judged(release: Object) -> bool:
 
 
 def _knows_the_past(release: Object) -> bool:
-    return "dispersion" in _analysis(release)
-
-
-def _looked_at(since: float, release: Object) -> bool:
-    """Whether its requests are counted up to a later time than `since`, in seconds since the epoch."""
-    through: str | None = _analysis(release).get("dataThrough")
-    return through is not None and datetime.fromisoformat(through).timestamp() > since
-
-
-def _analysis(release: Object) -> Object:
-    return (release.get("status") or {}).get("analysis") or {}
+    return "dispersion" in ((release.get("status") or {}).get("analysis") or {})
 
 
 def _fence(route: Object) -> str | None:

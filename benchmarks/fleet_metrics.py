@@ -16,7 +16,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
+import urllib3
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 from scipy.stats import lognorm
 
 from benchmarks.idle_cluster import names
@@ -152,6 +154,17 @@ def scraped(folder: Path, releases: int, namespaces: int, every_s: float) -> Ite
         url = f"http://127.0.0.1:{own_port}"
         prometheus.wait_until(lambda: answers(f"{url}/-/ready"), 60)
         yield url, prometheus
+
+
+def ranges_asked(url: str) -> float:
+    """How many questions about many instants the Prometheus there has answered, or tried to."""
+    text = urllib3.PoolManager().request("GET", f"{url}/metrics").data.decode()
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return sum(
+        sample.value
+        for sample in samples
+        if sample.name == "prometheus_http_requests_total" and sample.labels["handler"] == "/api/v1/query_range"
+    )
 
 
 if __name__ == "__main__":

@@ -28,18 +28,15 @@ class Query:
 
 
 class Queries:
-    """Every query of the controller. `ranged`: when the last one about many instants came, which is about the past."""
+    """Every query of the controller."""
 
     def __init__(self) -> None:
-        self.ranged = 0.0
         self._queries: list[Query] = []
         self._lock = threading.Lock()
 
     def add(self, query: Query) -> None:
         with self._lock:
             self._queries.append(query)
-            if not query.instant:
-                self.ranged = query.ended
 
     def between(self, start: float, end: float) -> list[Query]:
         """The queries for the instants from `start` until before `end`."""

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
@@ -19,6 +19,7 @@ from delivery.api.access import Access
 from delivery.api.board import Board
 from delivery.api.description import described
 from delivery.api.drawing import Drawing
+from delivery.api.exposition import Exposition
 from delivery.api.gathering import Gathered
 from delivery.api.guarding import Guard, Limits
 from delivery.api.problems import on_fault, on_headgate_error, on_http, on_invalid, problem
@@ -68,7 +69,7 @@ def api(cluster: Cluster, access: Access, board: Board) -> FastAPI:
 
 def health_app(registry: CollectorRegistry, ready: Callable[[], bool]) -> FastAPI:
     """Probes and metrics, for the kubelet and Prometheus: on a port of its own, since neither shows a token."""
-    app = FastAPI(openapi_url=None)
+    app, exposition = FastAPI(openapi_url=None), Exposition(registry)
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -82,6 +83,6 @@ def health_app(registry: CollectorRegistry, ready: Callable[[], bool]) -> FastAP
 
     @app.get("/metrics")
     def metrics() -> Response:
-        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return Response(exposition.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return app

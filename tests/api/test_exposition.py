@@ -1,0 +1,52 @@
+"""How old what a scraper is given may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from delivery.api.exposition import Exposition
+
+
+class Slow(Collector):
+    """Takes `seconds` of a clock of its own to say how often it was asked."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.now, self.asked = seconds, 100.0, 0
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())  # else it is asked when it is registered
+
+    def collect(self) -> Iterator[Metric]:
+        self.now += self.seconds
+        self.asked += 1
+        yield GaugeMetricFamily("asked", "How often.", self.asked)
+
+
+def given(slow: Slow) -> Exposition:
+    registry = CollectorRegistry()
+    registry.register(slow)
+    return Exposition(registry, clock=lambda: slow.now)
+
+
+def test_what_took_long_to_write_is_given_again_until_it_is_twenty_times_as_old() -> None:
+    slow = Slow(0.1)
+    exposition = given(slow)
+    assert b"asked 1.0" in exposition.text()
+    slow.now += 1.85
+    assert b"asked 1.0" in exposition.text()
+    slow.now += 0.1
+    assert b"asked 2.0" in exposition.text()
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.001])
+def test_what_takes_no_time_is_always_new(apart: float) -> None:
+    slow = Slow(0.0)
+    exposition = given(slow)
+    for number in range(1, 4):
+        assert f"asked {number}.0".encode() in exposition.text()
+        slow.now += apart
