@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import nsmallest
 
-WRITES_S = 10.0  # a record read back goes on from any instant, so a write less often loses nothing
-SAVED_UP_S = 10.0
+WRITES_S = 5.0  # a record read back goes on from any instant, so a write less often loses nothing
+SAVED_UP_S = 4.0  # many at once would stand before the passes of releases that begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Waiting:
 
 
 class Checkpoints:
-    """A budget of writes: `WRITES_S` a second, of ten seconds at most at once. Not safe for several threads."""
+    """A budget of writes: `WRITES_S` a second, of `SAVED_UP_S` at most at once. Not safe for several threads."""
 
     def __init__(self) -> None:
         self._saved = WRITES_S * SAVED_UP_S
@@ -30,7 +31,7 @@ class Checkpoints:
         if self._since is not None:
             self._saved = min(WRITES_S * SAVED_UP_S, self._saved + WRITES_S * max(0.0, now - self._since))
         self._since = now
-        in_turn = sorted(waiting, key=lambda one: (not one.news, one.recorded_through, one.key))
-        chosen = [one.key for one in in_turn[: int(self._saved)]]
+        in_turn = nsmallest(int(self._saved), waiting, key=lambda one: (not one.news, one.recorded_through, one.key))
+        chosen = [one.key for one in in_turn]
         self._saved -= len(chosen)
         return chosen

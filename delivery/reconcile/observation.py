@@ -47,6 +47,7 @@ class Observation:
         self._asked: dict[str, tuple[WatchedRelease, Need]] = {}
         self._histories: list[tuple[list[Need], Future[Histories]]] = []
         self._checkpoints = Checkpoints()
+        self._unrecorded: dict[str, Waiting] = {}
         self._stirred = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observation", daemon=True)
@@ -100,6 +101,7 @@ class Observation:
         now = self._clock.now()
         self._take_histories()
         self._judge_answers()
+        self._wake_all(self._in_turn(now))
         under_way = self._collector.under_way
         idle = [each for each in self._watched.values() if each.release.key not in under_way]
         self._learn([each for each in idle if each.is_due(now, self._settle_s) and each.lacks_history(now)], now)
@@ -130,9 +132,11 @@ class Observation:
                 self._watched[release.key] = WatchedRelease.of(release)
             elif watched.release is not release:
                 watched.follow(release)
+                self._note(watched)
             gone.discard(release.key)
         for key in gone:
             del self._watched[key]
+            self._unrecorded.pop(key, None)
 
     def _learn(self, lacking: list[WatchedRelease], now: float) -> None:
         """Once for each release whose noise is not known; after a failure again a while later. The first look of a
@@ -168,12 +172,28 @@ class Observation:
         analysed = analyse([watched.case(reading) for watched, reading in found], now)
         for (watched, _), known in zip(found, analysed, strict=True):
             watched.take(known, now)
+            self._note(watched)
         moving = {watched.release.key for watched, _ in found if watched.would_move(now)}
         # One that would move may be kept from it, and is recorded all the same.
-        chosen = self._checkpoints.chosen([_waiting(watched) for watched, _ in found if watched.worth_recording], now)
+        self._wake_all({*moving, *self._in_turn(now)})
+
+    def _note(self, watched: WatchedRelease) -> None:
+        """Whether its record is to be written."""
+        if watched.worth_recording:
+            self._unrecorded[watched.release.key] = _waiting(watched)
+        else:
+            self._unrecorded.pop(watched.release.key, None)
+
+    def _in_turn(self, now: float) -> list[str]:
+        """Whose record is written next."""
+        chosen = self._checkpoints.chosen(self._unrecorded.values(), now)
         for key in chosen:
+            del self._unrecorded[key]
             self._watched[key].turn = True
-        for key in sorted({*moving, *chosen}):
+        return chosen
+
+    def _wake_all(self, keys: Iterable[str]) -> None:
+        for key in sorted(keys):
             self._wake(self._watched[key].release)
 
 

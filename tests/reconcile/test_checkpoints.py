@@ -8,7 +8,7 @@ def _waiting(count: int = MANY) -> list[Waiting]:
 
 
 def test_a_few_are_all_written_at_every_look() -> None:
-    checkpoints, few = Checkpoints(), _waiting(int(WRITES_S * 10))
+    checkpoints, few = Checkpoints(), _waiting(int(WRITES_S * SAVED_UP_S))
     for look in range(20):
         assert len(checkpoints.chosen(few, now=look * 10.0)) == len(few)
 

@@ -9,6 +9,7 @@ from threading import Event
 import pytest
 
 from delivery.errors import HeadgateError
+from delivery.reconcile.checkpoints import SAVED_UP_S, WRITES_S
 from delivery.reconcile.observation import HISTORY_AGAIN_S, Observation
 from delivery.reconcile.watched_release import Newest, is_judged, need_of
 from delivery.resources.release import Phase, Release, Stage
@@ -82,7 +83,8 @@ class World:
         return len(self.woken) >= count
 
     def serve(self, at: float, count: float) -> None:
-        shown = {requests(w): count for name in ("web", "api") for w in (name, f"{name}-canary")}
+        names = [each.spec.deployment for each in self.active]
+        shown = {requests(w): count for name in names for w in (name, f"{name}-canary")}
         self.prometheus.scrape(at, "envoy", shown)
 
     def pass_to(self, at: float, count: float) -> None:
@@ -119,6 +121,22 @@ def test_it_is_the_turn_of_a_record_until_the_release_is_heard_of_with_it(world:
     recorded = first.status.model_copy(update={"analysis": world.known(first).record})
     world.active[0] = first.model_copy(update={"status": recorded, "resource_version": "2"})
     eventually(lambda: not world.known(world.active[0]).due)
+
+
+def test_records_of_many_are_written_in_turns_between_the_looks() -> None:
+    world = World()
+    world.active = [world.judged(f"web-{number:02}") for number in range(40)]
+    world.serve(NOW - 1, 10)
+    world.observation.start()
+    try:
+        world.pass_to(NOW + 2, 20)
+        eventually(lambda: len(world.woken) == WRITES_S * SAVED_UP_S)
+        world.clock.time += 1.0
+        eventually(lambda: len(world.woken) == WRITES_S * (SAVED_UP_S + 1.0))
+        assert len(world.collector.asked) == 1
+        assert len(set(world.woken)) == len(world.woken)
+    finally:
+        world.observation.stop()
 
 
 def test_the_history_is_asked_for_once_and_what_it_taught_is_in_the_record(world: World) -> None:
