@@ -74,6 +74,7 @@ class Board:
 
     def __init__(self) -> None:
         self._rows: dict[Key, Row] = {}
+        self._in_order: list[Key] | None = None
         self._by_deployment: dict[Key, set[Key]] = {}
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -103,8 +104,11 @@ class Board:
         return self._rows.get(key)
 
     def rows(self) -> list[Row]:
+        """All, active ones first, then the newest."""
         with self._lock:
-            return list(self._rows.values())
+            if self._in_order is None:  # seldom: most changes of a Release leave it where it is
+                self._in_order = sorted(self._rows, key=lambda key: self._rows[key].order, reverse=True)
+            return [self._rows[key] for key in self._in_order]
 
     def find(self, namespace: str, name: str, release_id: str | None = None) -> Row | None:
         """The Release of that name, else the active or newest one of the Deployment (with that release id)."""
@@ -130,6 +134,8 @@ class Board:
 
     def _place(self, key: Key, row: Row | None) -> None:
         before = self._rows.get(key)
+        if before is None or row is None or before.order != row.order:
+            self._in_order = None
         if row is not None:
             self._rows[key] = row
         else:
@@ -157,9 +163,9 @@ class Board:
 def matching(
     rows: Iterable[Row], *, namespace: str = "", phases: Iterable[str] = (), deployment: str = "", search: str = ""
 ) -> list[Row]:
-    """Rows for which all of it holds, newest first; `search` is a part of any name, image, id or message."""
+    """Rows for which all of it holds, in their order; `search` is a part of any name, image, id or message."""
     wanted, sought = set(phases), search.casefold()
-    found = [
+    return [
         row
         for row in rows
         if (not namespace or row.summary["namespace"] == namespace)
@@ -167,7 +173,6 @@ def matching(
         and (not deployment or row.summary["deployment"] == deployment)
         and (not sought or sought in _text(row.summary))
     ]
-    return sorted(found, key=lambda row: row.order, reverse=True)
 
 
 def summary_of(release: Release) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-PART_OF_TIME = 0.05  # at most, that scrapers of whatever number may take of the controller's time
+PART_OF_TIME = 0.02  # at most, that scrapers of whatever number may take of the controller's time
 
 
 class Exposition:
     """The figures of thousands of releases take tens of milliseconds to write, in the process that decides: a text is
-    given again until it is twenty times as old as it took. That of a small fleet is always new.
+    given again until it is fifty times as old as it took. That of a small fleet is always new.
 
     `clock` is in seconds, from any beginning. Safe to call from any thread.
     """

@@ -14,6 +14,11 @@ from starlette.types import ASGIApp
 from delivery.api.connections import Bounded
 from delivery.errors import HeadgateError
 
+try:
+    from uvloop import new_event_loop
+except ImportError:  # there is none for Windows
+    from asyncio import new_event_loop  # type: ignore[assignment]  # its loops are asyncio's
+
 STARTED_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 10.0
 KEEP_ALIVE_S = 75
@@ -80,7 +85,8 @@ class Server:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                runner.run(self._serve())
         except BaseException as failed:  # SystemExit too: it is told to whoever waits in start()
             self._failure = failed
         finally:

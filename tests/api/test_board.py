@@ -52,3 +52,20 @@ def test_one_that_becomes_another_deployments_is_no_longer_the_former_ones() -> 
     assert (found(board, "web"), found(board, "api")) == (None, "a")
     board.told("shop", "a", None)
     assert (found(board, "web"), found(board, "api")) == (None, None)
+
+
+def test_rows_are_in_order_active_ones_first_then_the_newest() -> None:
+    board = Board()
+
+    def names() -> list[str]:
+        return [row.summary["name"] for row in board.rows()]
+
+    for name, phase, at in (("a", Phase.SHIFTING, 1), ("b", Phase.SUCCEEDED, 5), ("c", Phase.SHIFTING, 3)):
+        told(board, name, phase, at)
+    assert names() == ["c", "a", "b"]
+    told(board, "d", Phase.SHIFTING, 2)
+    assert names() == ["c", "d", "a", "b"]
+    told(board, "c", Phase.FAILED, 3)
+    assert names() == ["d", "a", "b", "c"]
+    board.told("shop", "a", None)
+    assert names() == ["d", "b", "c"]

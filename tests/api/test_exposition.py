@@ -33,11 +33,11 @@ def given(slow: Slow) -> Exposition:
     return Exposition(registry, clock=lambda: slow.now)
 
 
-def test_what_took_long_to_write_is_given_again_until_it_is_twenty_times_as_old() -> None:
+def test_what_took_long_to_write_is_given_again_until_it_is_fifty_times_as_old() -> None:
     slow = Slow(0.1)
     exposition = given(slow)
     assert b"asked 1.0" in exposition.text()
-    slow.now += 1.85
+    slow.now += 4.85
     assert b"asked 1.0" in exposition.text()
     slow.now += 0.1
     assert b"asked 2.0" in exposition.text()
