@@ -60,7 +60,8 @@ def page(command: str, setup: Setup, rounds: Sequence[Round]) -> str:
             "# The API under load\n",
             f"`{command}`\n",
             f"{setup.releases:,} releases in progress, each judged by three metrics of a real Prometheus every "
-            f"{setup.interval_s:g} seconds, on the embedded API server. The load is a process of its own: "
+            f"{setup.interval_s:g} seconds, on the embedded API server; all but ten are copies of these under "
+            "other names. The load is a process of its own: "
             f"{setup.watchers} watchers of server-sent events (half on one Release each, half on all of them) and "
             f"{setup.per_second:g} requests a second, each sent when it is due, whatever came of those before. One "
             f"machine of {os.cpu_count()} cores and {memory:.0f} GB runs all of it: the controller, Prometheus and its "

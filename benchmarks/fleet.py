@@ -1,6 +1,6 @@
 """What many releases in progress cost: queries, bytes, processor time, memory, API calls and lateness, an interval.
 
-python -m benchmarks.fleet [--releases 100,1000,5000] [--interval 10] [--intervals 12]
+python -m benchmarks.fleet [--releases 100,1000,5000] [--intervals 12]
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from benchmarks.idle_traffic import Calls, counting_proxy
 from delivery.cluster.client import Cluster
 from delivery.cluster.informer import Informer
 from delivery.cluster.kinds import DEPLOYMENT, RELEASE, VIRTUAL_SERVICE, Kind
+from delivery.errors import Unavailable
 from delivery.lab import control_plane
 from delivery.lab.process import Process
 from delivery.resources.annotations import FENCE
 from delivery.resources.crds import write_definitions
+from delivery.resources.release import Phase
 
 Object = dict[str, Any]
 Condition = Callable[[Object], bool]
@@ -125,6 +127,7 @@ def in_progress(
                     cluster, releases, VIRTUAL_SERVICE, lambda obj: _fence(obj) not in former, taken_over, patience
                 )
                 _tell_the_past(url, interval_s, patience)
+                _require_first_step(cluster, releases)
                 yield Fleet(kubeconfig, cluster, sightings, controller, prometheus, url, queries, calls)
 
 
@@ -275,6 +278,12 @@ def measure(fleet: Fleet, releases: int, interval_s: float, intervals: int) -> C
         places=places(fleet.cluster),
         peers=ask_for_each(fleet.url, fleet_names(releases), fleet.prometheus.pid),
     )
+
+
+def _require_first_step(cluster: Cluster, releases: int) -> None:
+    """Raises Unavailable where a copy was none that the controller could go on with."""
+    if (found := places(cluster)).total() != releases or any(Phase.SHIFTING not in place for place in found):
+        raise Unavailable(f"not {releases} releases at their first step, but {dict(found)}")
 
 
 def places(cluster: Cluster) -> Counter[str]:

@@ -62,7 +62,7 @@ def page(command: str, costs: Sequence[Cost]) -> str:
         "(three response codes, 19 latency buckets, two counters each), the embedded API server holds the objects, "
         "and the controller is one process. Of a fleet of more than 100 it brought up ten; the others are copies of "
         "these under other names, which it took over and looked at before anything is measured, each with series of "
-        "its own. "
+        "its own. So their peak of memory is without bringing up, and without an hour's histories. "
         f"One machine of {os.cpu_count()} cores and {memory:.0f} GB runs all of it "
         "and the exporter; what Prometheus spends includes its scraping.\n",
         "| releases | interval | queries an interval, at most | given up, of all | MB an interval "

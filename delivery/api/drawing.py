@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import anyio
 import anyio.to_process
+import anyio.to_thread
 import msgspec
 from cachetools import TTLCache
 
@@ -65,8 +66,10 @@ class Drawing:
         return text
 
     async def _drawn(self, release: Release, form: Form, now: float) -> str:
-        if form not in _LONG:
+        if form is Form.JSON:
             return _DRAWN[form](release, now)  # a millisecond or two; to wait for a thread takes longer
+        if form not in _LONG:
+            return await anyio.to_thread.run_sync(_DRAWN[form], release, now)
         try:
             encoded = msgspec.json.encode(release_object(release))
             return await anyio.to_process.run_sync(drawn, encoded, form, now, limiter=self._room)

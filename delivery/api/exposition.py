@@ -10,18 +10,25 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, generate_latest
 
 PART_OF_TIME = 0.02  # at most, that scrapers of whatever number may take of the controller's time
+OLDEST_S = 5.0
 
 
 class Exposition:
     """The figures of thousands of releases take tens of milliseconds to write, in the process that decides: a text is
-    given again until it is fifty times as old as it took. That of a small fleet is always new.
+    given again until it is fifty times as old as it took of the processor, and five seconds at most. That of a small
+    fleet is as good as new.
 
-    `clock` is in seconds, from any beginning. Safe to call from any thread.
+    `clock`, and `processor` of the calling thread, are in seconds from any beginning. Safe to call from any thread.
     """
 
-    def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        clock: Callable[[], float] = time.monotonic,
+        processor: Callable[[], float] = time.thread_time,
+    ) -> None:
         self._registry = registry
-        self._clock = clock
+        self._clock, self._processor = clock, processor
         self._lock = threading.Lock()
         self._text = b""
         self._good_until = -math.inf
@@ -29,8 +36,10 @@ class Exposition:
     def text(self) -> bytes:
         """In Prometheus' text format."""
         with self._lock:
-            began = self._clock()
-            if began >= self._good_until:
+            now = self._clock()
+            if now >= self._good_until:
+                began = self._processor()
                 self._text = generate_latest(self._registry)
-                self._good_until = began + (self._clock() - began) / PART_OF_TIME
+                took = self._processor() - began  # not by the clock: it may have waited long for its turn
+                self._good_until = now + min(took / PART_OF_TIME, OLDEST_S)
             return self._text

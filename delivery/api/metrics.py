@@ -103,7 +103,9 @@ class Figures(Collector):
         labels = ["namespace", "deployment"]
         weight = GaugeMetricFamily("headgate_canary_weight_percent", "Share of the canary, as verified.", labels=labels)
         evidence = GaugeMetricFamily(
-            "headgate_log_evidence", "Evidence of the newest look, in natural logarithms.", labels=[*labels, "for"]
+            "headgate_log_evidence",
+            "Evidence of the newest recorded look, in natural logarithms.",
+            labels=[*labels, "for"],
         )
         for release in self._moves.active():
             of = [release.namespace, release.spec.deployment]

@@ -7,7 +7,8 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from delivery.api.access import Access
 from delivery.api.app import create_app
@@ -32,7 +33,7 @@ def main() -> None:
     """Says SERVING, or in a line what is in the way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.setswitchinterval(HANDED_OVER_AFTER_S)
-    os.nice(NICER_BY)
+    _let_the_controller_go_first()
     log_as_json()
     order = Order.model_validate_json(sys.stdin.readline())
     try:
@@ -43,6 +44,13 @@ def main() -> None:
     except HeadgateError as problem:
         print(" ".join(str(problem).split()), flush=True)
         sys.exit(1)
+
+
+def _let_the_controller_go_first() -> None:
+    nice = os.nice(NICER_BY)
+    # Outside a container Linux may weigh whole sessions, and this process has one of its own.
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice))
 
 
 @contextmanager

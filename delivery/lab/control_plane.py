@@ -63,8 +63,11 @@ def start_control_plane(
     `assets` is a KUBEBUILDER_ASSETS folder: the real programs run. Without it the embedded server does.
     `controllers` adds those of Deployments, ReplicaSets and endpoints: kube-controller-manager where `assets` has
     it, ours otherwise. `objects`: a file of what the embedded server begins with (its `--objects`).
-    Raises ProcessFailed naming the program that did not come up, with the end of its log.
+    Raises ProcessFailed naming the program that did not come up, with the end of its log; InvalidSpec where `objects`
+    are meant for the real programs.
     """
+    if assets is not None and objects is not None:
+        raise InvalidSpec(f"{objects}: only the embedded API server begins with objects, {assets} has real programs")
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         if assets is None:

@@ -33,9 +33,11 @@ class ActiveReleases:
         for edited in after - before:
             self._editing[edited] = (*self._editing.get(edited, ()), name)
         for edited in before - after:
-            others = tuple(each for each in self._editing.pop(edited) if each != name)
-            if others:
+            others = tuple(each for each in self._editing[edited] if each != name)
+            if others:  # nor are these, while their route is edited
                 self._editing[edited] = others
+            else:
+                del self._editing[edited]
         return former
 
     def all(self) -> list[Release]:

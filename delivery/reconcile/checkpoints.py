@@ -12,11 +12,18 @@ SAVED_UP_S = 4.0  # many at once would stand before the passes of releases that 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A Release with something to record: whether a person would want to know at once, and how far its record goes."""
+    """A Release with something to record: whether a person would want to know at once, and how far its record goes.
+    `again`: it had its turn, and nothing came of that yet."""
 
     key: str
     news: bool
     recorded_through: float
+    again: bool = False
+
+    @property
+    def rank(self) -> tuple[bool, bool, float, str]:
+        """The first goes first. Those whose writes fail must not take the others' turns."""
+        return self.again, not self.news, self.recorded_through, self.key
 
 
 class Checkpoints:
@@ -31,7 +38,6 @@ class Checkpoints:
         if self._since is not None:
             self._saved = min(WRITES_S * SAVED_UP_S, self._saved + WRITES_S * max(0.0, now - self._since))
         self._since = now
-        in_turn = nsmallest(int(self._saved), waiting, key=lambda one: (not one.news, one.recorded_through, one.key))
-        chosen = [one.key for one in in_turn]
+        chosen = [one.key for one in nsmallest(int(self._saved), waiting, key=lambda one: one.rank)]
         self._saved -= len(chosen)
         return chosen

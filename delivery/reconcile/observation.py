@@ -101,7 +101,7 @@ class Observation:
         now = self._clock.now()
         self._take_histories()
         self._judge_answers()
-        self._wake_all(self._in_turn(now))
+        self._wake_all(self._in_turn(self._clock.now()))
         under_way = self._collector.under_way
         idle = [each for each in self._watched.values() if each.release.key not in under_way]
         self._learn([each for each in idle if each.is_due(now, self._settle_s) and each.lacks_history(now)], now)
@@ -130,6 +130,7 @@ class Observation:
             watched = self._watched.get(release.key)
             if watched is None or watched.release.uid != release.uid:
                 self._watched[release.key] = WatchedRelease.of(release)
+                self._unrecorded.pop(release.key, None)
             elif watched.release is not release:
                 watched.follow(release)
                 self._note(watched)
@@ -199,4 +200,4 @@ class Observation:
 
 def _waiting(watched: WatchedRelease) -> Waiting:
     recorded = watched.release.status.analysis.data_through or 0.0
-    return Waiting(watched.release.key, watched.has_news, recorded)
+    return Waiting(watched.release.key, watched.has_news, recorded, again=watched.turn)

@@ -13,16 +13,18 @@ from delivery.api.exposition import Exposition
 
 
 class Slow(Collector):
-    """Takes `seconds` of a clock of its own to say how often it was asked."""
+    """Takes `seconds` of the processor to say how often it was asked, and as much of the clock as `waits` says."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.now, self.asked = seconds, 100.0, 0
+    def __init__(self, seconds: float, waits: float = 0.0) -> None:
+        self.seconds, self.waits = seconds, waits
+        self.now, self.used, self.asked = 100.0, 0.0, 0
 
     def describe(self) -> Iterator[Metric]:
         return iter(())  # else it is asked when it is registered
 
     def collect(self) -> Iterator[Metric]:
-        self.now += self.seconds
+        self.used += self.seconds
+        self.now += self.seconds + self.waits
         self.asked += 1
         yield GaugeMetricFamily("asked", "How often.", self.asked)
 
@@ -30,16 +32,27 @@ class Slow(Collector):
 def given(slow: Slow) -> Exposition:
     registry = CollectorRegistry()
     registry.register(slow)
-    return Exposition(registry, clock=lambda: slow.now)
+    return Exposition(registry, clock=lambda: slow.now, processor=lambda: slow.used)
 
 
-def test_what_took_long_to_write_is_given_again_until_it_is_fifty_times_as_old() -> None:
-    slow = Slow(0.1)
-    exposition = given(slow)
+@pytest.mark.parametrize("waits", [0.0, 0.5])
+def test_what_took_long_to_write_is_given_again_until_it_is_fifty_times_as_old(waits: float) -> None:
+    slow = Slow(0.05, waits)
+    exposition, began = given(slow), slow.now
     assert b"asked 1.0" in exposition.text()
-    slow.now += 4.85
+    slow.now = began + 2.4
     assert b"asked 1.0" in exposition.text()
-    slow.now += 0.1
+    slow.now = began + 2.6
+    assert b"asked 2.0" in exposition.text()
+
+
+def test_nothing_is_given_again_that_is_five_seconds_old() -> None:
+    slow = Slow(2.0)
+    exposition, began = given(slow), slow.now
+    exposition.text()
+    slow.now = began + 4.9
+    assert b"asked 1.0" in exposition.text()
+    slow.now = began + 5.1
     assert b"asked 2.0" in exposition.text()
 
 

@@ -98,7 +98,8 @@ def test_nobody_finds_anything_to_do(objects: Path, tmp_path: Path) -> None:
         before = {kind: _versions(cluster, kind) for kind in KINDS}
         # What comes after it was looked at after the others: the neighbours take what they hear of in its order.
         fill(cluster, [("team-02", "app-0000")])
-        eventually(lambda: len(cluster.list(REPLICA_SET, "team-02").items) == 1)
+        eventually(lambda: len(cluster.list(ENDPOINT_SLICE, "team-02").items) == 1)
+        eventually(lambda: cluster.get(DEPLOYMENT, "app-0000", "team-02").get("status", {}).get("replicas") == 1)
         assert {kind: _versions(cluster, kind) for kind in KINDS} == before
 
 

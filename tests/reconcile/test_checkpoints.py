@@ -29,6 +29,14 @@ def test_news_goes_first_then_the_oldest_record() -> None:
     assert len(chosen) == WRITES_S
 
 
+def test_those_of_whose_turn_nothing_came_go_last() -> None:
+    checkpoints = Checkpoints()
+    stuck = [Waiting(f"shop/stuck-{number}", news=True, recorded_through=0.0, again=True) for number in range(100)]
+    chosen = checkpoints.chosen([*stuck, *_waiting(5)], now=0.0)
+    assert chosen[:5] == [one.key for one in _waiting(5)]
+    assert len(chosen) == WRITES_S * SAVED_UP_S
+
+
 def test_nothing_is_saved_up_for_longer_than_it_may() -> None:
     checkpoints = Checkpoints()
     checkpoints.chosen([], now=0.0)

@@ -125,7 +125,7 @@ def test_it_is_the_turn_of_a_record_until_the_release_is_heard_of_with_it(world:
 
 def test_records_of_many_are_written_in_turns_between_the_looks() -> None:
     world = World()
-    world.active = [world.judged(f"web-{number:02}") for number in range(40)]
+    world.active = [known_noise(world.judged(f"web-{number:02}")) for number in range(40)]
     world.serve(NOW - 1, 10)
     world.observation.start()
     try:

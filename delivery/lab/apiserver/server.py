@@ -28,8 +28,8 @@ class ServerStartError(RuntimeError):
 class EmbeddedApiServer:
     """A Kubernetes API server in this process: a context manager that serves from entering to leaving.
 
-    `port` 0 takes a free one; `objects` are there from the beginning. Requests need no credentials. All state is in
-    memory and gone when it stops.
+    `port` 0 takes a free one; `objects` are there when it is first started. Requests need no credentials. All state is
+    in memory and gone when it stops.
     """
 
     def __init__(self, port: int = 0, objects: Iterable[tuple[StorageKey, Json]] = ()) -> None:
