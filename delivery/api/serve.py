@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
 from delivery.api.access import Access
 from delivery.api.app import create_app
@@ -25,15 +23,10 @@ HANDED_OVER_AFTER_S = 0.001
 and with Python's own 5 ms a burst of changes would make every answer wait many times over."""
 
 
-NICER_BY = 5
-"""Of the processor the controller takes first: an answer may be a moment late, a decision moves traffic."""
-
-
 def main() -> None:
     """Says SERVING, or in a line what is in the way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.setswitchinterval(HANDED_OVER_AFTER_S)
-    _let_the_controller_go_first()
     log_as_json()
     order = Order.model_validate_json(sys.stdin.readline())
     try:
@@ -44,13 +37,6 @@ def main() -> None:
     except HeadgateError as problem:
         print(" ".join(str(problem).split()), flush=True)
         sys.exit(1)
-
-
-def _let_the_controller_go_first() -> None:
-    nice = os.nice(NICER_BY)
-    # Outside a container Linux may weigh whole sessions, and this process has one of its own.
-    with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(nice))
 
 
 @contextmanager

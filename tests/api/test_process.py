@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from delivery.api.process import ApiProcess
-from delivery.api.serve import NICER_BY
 from delivery.api.server import Tls
 from delivery.errors import HeadgateError
 from delivery.settings import Settings
@@ -67,12 +66,6 @@ def test_one_that_was_killed_is_replaced_and_who_called_meanwhile_is_answered(
     assert answer.json()["metadata"]["name"] == given.RELEASE
     eventually(lambda: process.serving)
     assert process.pid != before
-
-
-def test_whoever_started_it_goes_first(process: ApiProcess) -> None:
-    assert process.pid is not None
-    own, its = (os.getpriority(os.PRIO_PROCESS, pid) for pid in (0, process.pid))
-    assert its == min(own + NICER_BY, 19)
 
 
 def test_nothing_is_left_once_stopped_and_the_address_is_free(process: ApiProcess) -> None:
