@@ -5,7 +5,6 @@ python -m benchmarks.fleet [--releases 100,1000,5000] [--intervals 12]
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -13,29 +12,27 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from benchmarks.adoption import adopting, running
 from benchmarks.fleet_copies import contents, write_copies
 from benchmarks.fleet_metrics import ranges_asked, scraped
 from benchmarks.fleet_peers import ask_for_each
 from benchmarks.fleet_report import Cost, page, plot
 from benchmarks.fleet_traffic import Queries, counting_prometheus
 from benchmarks.idle import memory_mb, processor_s
-from benchmarks.idle_cluster import LISTED_WITHIN_S, Sightings, fill, names, template, wait_until, watched
+from benchmarks.idle_cluster import LISTED_WITHIN_S, Object, Sightings, fill, names, template, wait_until
 from benchmarks.idle_traffic import Calls, counting_proxy
 from delivery.cluster.client import Cluster
 from delivery.cluster.informer import Informer
 from delivery.cluster.kinds import DEPLOYMENT, RELEASE, VIRTUAL_SERVICE, Kind
 from delivery.errors import Unavailable
-from delivery.lab import control_plane
 from delivery.lab.process import Process
 from delivery.resources.annotations import FENCE
-from delivery.resources.crds import write_definitions
 from delivery.resources.release import Phase
 
-Object = dict[str, Any]
 Condition = Callable[[Object], bool]
 OUTPUT = Path(__file__).parents[1] / "docs" / "benchmarks"
 RELEASES_A_NAMESPACE = 10
@@ -105,21 +102,21 @@ def in_progress(
     `at_rest` Deployments more are adopted, and left alone; `flags` are more of the controller's. Without `counting` it
     talks to the API server and Prometheus itself, and nobody knows how often.
     """
-    calls, queries, found, rest = Calls(), Queries(), fleet_names(releases), names_at_rest(at_rest)
-    patience = 120 + releases * 0.5
+    calls, queries, sightings, found = Calls(), Queries(), Sightings(), fleet_names(releases)
+    patience, rest = 120 + releases * 0.5, names_at_rest(at_rest)
     with scraped(folder, releases, namespaces(releases), interval_s / SCRAPES_AN_INTERVAL) as (url, prometheus):
         copies = _copies(folder, found, interval_s, url) if releases > COPIED_ABOVE else None
         with (
-            _cluster(folder / "plane", copies) as (kubeconfig, cluster, deployments, sightings),
-            _counted(folder, kubeconfig, url, calls, queries) if counting else nullcontext((kubeconfig, url)) as asked,
+            running(folder / "plane", sightings, objects=copies) as plane,
+            _counted(folder, plane.kubeconfig, url, calls, queries)
+            if counting
+            else nullcontext((plane.kubeconfig, url)) as (kubeconfig, asked),
         ):
+            cluster = plane.cluster
+            former = {_fence(route) for route in cluster.list(VIRTUAL_SERVICE).items} | {None}
             fill(cluster, rest if copies else [*found, *rest], policy(interval_s))
-            adopted = releases + at_rest
-            wait_until(lambda: _available(deployments) == adopted, f"{adopted} Deployments available", patience)
-            typer.echo(f"{adopted} Deployments available")
-            former = {_fence(route) for route in cluster.list(VIRTUAL_SERVICE).items}
-            with _controller(folder, *asked, flags) as controller:
-                controller.wait_until(lambda: _paused(deployments) == adopted, patience)
+            given = ["--kubeconfig", str(kubeconfig), "--prometheus", asked, *flags]
+            with adopting(folder, plane.deployments, releases + at_rest, patience, given) as controller:
                 if not copies:
                     _release_all(cluster, found, patience)
                 taken_over = "taken over: their routes written by this controller"
@@ -128,47 +125,23 @@ def in_progress(
                 )
                 _tell_the_past(url, interval_s, patience)
                 _require_first_step(cluster, releases)
-                yield Fleet(kubeconfig, cluster, sightings, controller, prometheus, url, queries, calls)
+                yield Fleet(plane.kubeconfig, cluster, sightings, controller, prometheus, url, queries, calls)
 
 
 def _copies(folder: Path, found: list[tuple[str, str]], interval_s: float, url: str) -> Path:
     """Brings up the releases of the first namespace and takes them for all; gives the file of everybody's objects."""
     first = [pair for pair in found if pair[0] == found[0][0]]
     patience, file = 120 + 10 * interval_s, folder / "objects"
-    with _cluster(folder / "first", None) as (kubeconfig, cluster, deployments, _):
-        fill(cluster, first, policy(interval_s))
-        wait_until(lambda: _available(deployments) == len(first), "the first Deployments available", patience)
-        with _controller(folder, kubeconfig, url) as controller:
-            controller.wait_until(lambda: _paused(deployments) == len(first), patience)
-            _release_all(cluster, first, patience)
+    with running(folder / "first", Sightings()) as plane:
+        fill(plane.cluster, first, policy(interval_s))
+        given = ["--kubeconfig", str(plane.kubeconfig), "--prometheus", url]
+        with adopting(folder, plane.deployments, len(first), patience, given):
+            _release_all(plane.cluster, first, patience)
             # What they know of the time before is recorded with it: the copies need not ask for that.
-            _wait_for(cluster, len(first), RELEASE, _knows_the_past, "knowing the time before", patience)
-        write_copies(contents(cluster, first[0][0]), found, file)
+            _wait_for(plane.cluster, len(first), RELEASE, _knows_the_past, "knowing the time before", patience)
+        write_copies(contents(plane.cluster, first[0][0]), found, file)
     typer.echo(f"{len(first)} brought up, {len(found) - len(first)} copied")
     return file
-
-
-@contextmanager
-def _cluster(folder: Path, objects: Path | None) -> Iterator[tuple[Path, Cluster, Informer, Sightings]]:
-    """An API server that has these objects, with its neighbours and a kubelet; the informer is that of Deployments."""
-    sightings = Sightings()
-    with control_plane.start_control_plane(folder, objects=objects) as plane:
-        cluster = Cluster.connect(plane.kubeconfig)
-        lab = Path(control_plane.__file__).parent
-        control_plane.install_crds(cluster, [*write_definitions(folder), lab / "crds" / "virtualservices.yaml"])
-        with watched(cluster, sightings) as deployments:
-            yield plane.kubeconfig, cluster, deployments, sightings
-
-
-@contextmanager
-def _controller(folder: Path, kubeconfig: Path, prometheus: str, flags: Sequence[str] = ()) -> Iterator[Process]:
-    command = [sys.executable, "-m", "delivery.cli", "controller"]
-    given = ["--kubeconfig", str(kubeconfig), "--prometheus", prometheus, *flags]
-    controller = Process("controller", [*command, *given], folder / "controller.log")
-    try:
-        yield controller
-    finally:
-        controller.stop()
 
 
 def _tell_the_past(url: str, interval_s: float, patience: float) -> None:
@@ -191,19 +164,6 @@ def _counted(folder: Path, kubeconfig: Path, url: str, calls: Calls, queries: Qu
     written = folder / "counted"
     with counting_proxy(kubeconfig, calls, written), counting_prometheus(url, queries) as asked:
         yield written, asked
-
-
-def _available(seen: Informer) -> int:
-    return sum((obj.get("status") or {}).get("availableReplicas") == 1 for obj in _users_own(seen))
-
-
-def _paused(seen: Informer) -> int:
-    return sum(obj["spec"].get("paused") is True for obj in _users_own(seen))
-
-
-def _users_own(seen: Informer) -> Iterator[Object]:
-    """The Deployments without the canaries'."""
-    return (obj for obj in seen.list() if not obj["metadata"]["name"].endswith("-canary"))
 
 
 def _release_all(cluster: Cluster, found: list[tuple[str, str]], patience: float) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import os
 import random
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -23,15 +22,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks.idle_cluster import STAGES, Sightings, fill, names, template, wait_until, watched
+from benchmarks.adoption import adopting, running
+from benchmarks.idle_cluster import STAGES, Sightings, fill, names, template, wait_until
 from benchmarks.idle_traffic import Calls, counting_proxy, empty_prometheus
 from delivery.cluster.client import Cluster
-from delivery.cluster.informer import Informer
 from delivery.cluster.kinds import DEPLOYMENT
 from delivery.errors import Unavailable
-from delivery.lab import control_plane
 from delivery.lab.process import Process
-from delivery.resources.crds import write_definitions
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "benchmarks" / "idle.md"
 NAMESPACES, SEED, APART_S, AT_ONCE, REACTS_WITHIN_S = 20, 1, 0.5, 20, 60.0
@@ -78,36 +75,15 @@ def adopted(folder: Path, deployments: int, assets: Path | None) -> Iterator[Set
     """Control plane, Deployments and controller, all gone afterwards."""
     calls, sightings, found = Calls(), Sightings(), names(deployments, NAMESPACES)
     counted = folder / "counted"
-    with control_plane.start_control_plane(folder / "plane", assets=assets) as plane:
-        cluster = Cluster.connect(plane.kubeconfig)
-        lab = Path(control_plane.__file__).parent
-        control_plane.install_crds(cluster, [*write_definitions(folder), lab / "crds" / "virtualservices.yaml"])
-        with (
-            watched(cluster, sightings) as seen,
-            counting_proxy(plane.kubeconfig, calls, counted),
-            empty_prometheus() as prometheus,
-        ):
-            fill(cluster, found)
-            patience = 60 + deployments * 0.5
-            wait_until(lambda: _available(seen) == deployments, "all Deployments available", patience)
-            typer.echo(f"{deployments} Deployments available")
-            command = [sys.executable, "-m", "delivery.cli", "controller"]
-            flags = ["--kubeconfig", str(counted), "--prometheus", prometheus]
-            process = Process("controller", [*command, *flags], folder / "controller.log")
-            try:
-                process.wait_until(lambda: _paused(seen) == deployments, patience)
-                typer.echo("all adopted")
-                yield Setting(cluster, found, sightings, calls, process)
-            finally:
-                process.stop()
-
-
-def _available(seen: Informer) -> int:
-    return sum((obj.get("status") or {}).get("availableReplicas") == 1 for obj in seen.list())
-
-
-def _paused(seen: Informer) -> int:
-    return sum(obj["spec"].get("paused") is True for obj in seen.list())
+    with (
+        running(folder / "plane", sightings, assets=assets) as plane,
+        counting_proxy(plane.kubeconfig, calls, counted),
+        empty_prometheus() as prometheus,
+    ):
+        fill(plane.cluster, found)
+        flags = ["--kubeconfig", str(counted), "--prometheus", prometheus]
+        with adopting(folder, plane.deployments, deployments, 60 + deployments * 0.5, flags) as process:
+            yield Setting(plane.cluster, found, sightings, calls, process)
 
 
 def rest(setting: Setting, seconds: float) -> Rest:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.adoption import install_kinds
 from benchmarks.fleet_copies import contents, write_copies
 from benchmarks.idle_cluster import Kubelet, fill, names
 from delivery.cluster.client import Cluster
@@ -23,7 +24,6 @@ from delivery.cluster.kinds import (
 )
 from delivery.lab import control_plane
 from delivery.lab.neighbours.template_hash import POD_TEMPLATE_HASH, template_hash
-from delivery.resources.crds import write_definitions
 from tests.conditions import eventually
 
 FOUND = names(4, 2)
@@ -56,8 +56,7 @@ def cluster(objects: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def _with_kinds(cluster: Cluster, folder: Path) -> Cluster:
-    routes = Path(control_plane.__file__).parent / "crds" / "virtualservices.yaml"
-    control_plane.install_crds(cluster, [*write_definitions(folder), routes])
+    install_kinds(cluster, folder)
     return cluster
 
 

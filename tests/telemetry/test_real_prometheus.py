@@ -145,6 +145,14 @@ def _scraped(source: Prometheus, pods: Sequence[_Pod]) -> float:
     return _instant(lambda at: {p.labels["__name__"]: p.value for p in source.query(promql, at)} == wanted)
 
 
+def _instants_with(source: Prometheus, pod: _Pod, start: float, end: float) -> list[float]:
+    """The instants after `start` up to `end` at which Prometheus shows it: of what is judged, those that count."""
+    shown = f'istio_requests_total{{instance="127.0.0.1:{pod.port}"}}'
+    count = round((end - start) / INTERVAL_S)
+    later = [start + number * INTERVAL_S for number in range(1, count + 1)]
+    return [at for at in later if source.query(shown, at)]
+
+
 def _instant(condition: Callable[[float], bool]) -> float:
     """The first at which the condition is true."""
     at = 0.0
