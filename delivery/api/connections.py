@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from enum import Enum
 
 import anyio
-import h11
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from delivery.api.problems import problem
 
@@ -18,12 +18,24 @@ REST_WITHIN_S = 10.0
 """From an answer to the end of a body that nobody read: after it the connection may be used again."""
 READ_WITHIN_S = 60.0
 """From a full buffer of an answer until there is room again."""
+HEAD_BYTES = 65_536
+"""About how long a request's head may be."""
 
 
-class Bounded(H11Protocol):
+class Awaited(Enum):
+    """What the client's next byte is part of."""
+
+    BEGINNING = "beginning"
+    HEAD = "head"
+    BODY = "body"
+
+
+class Bounded(HttpToolsProtocol):
     """uvicorn's own, with a bound on each way to keep it waiting. Bodies that are read, `bounded_body` bounds."""
 
     head_within_s, rest_within_s, read_within_s = HEAD_WITHIN_S, REST_WITHIN_S, READ_WITHIN_S
+    _awaited = Awaited.BEGINNING
+    _of_head = 0
     _sending: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
 
@@ -32,8 +44,28 @@ class Bounded(H11Protocol):
         self._sending = self.loop.call_later(self.head_within_s, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
+        if self._awaited is Awaited.BEGINNING:  # an empty line before a head counts: it keeps us waiting like one
+            self._awaited = Awaited.HEAD
         super().data_received(data)
+        self._of_head = self._of_head + len(data) if self._awaited is Awaited.HEAD else 0
+        if self._of_head > HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response(f"the head is larger than {HEAD_BYTES} bytes")
         self._bound_sending()
+
+    def on_message_begin(self) -> None:
+        self._awaited = Awaited.HEAD
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._awaited = Awaited.BODY
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts != 1 and self.parser.get_http_version() == "1.1":
+            raise ValueError("not one Host header")  # the parser makes it a 400, as RFC 9112, 3.2 wants
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._awaited = Awaited.BEGINNING
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -57,12 +89,8 @@ class Bounded(H11Protocol):
         """What is no HTTP is answered like everything else."""
         answer = problem(400, f"{msg.rstrip('.')}; send HTTP/1.1 (with TLS where the address is https)")
         headers = [*answer.raw_headers, (b"connection", b"close")]
-        for event in (
-            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-            h11.Data(data=bytes(answer.body)),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
+        lines = [b"HTTP/1.1 400 Bad Request", *(b": ".join(header) for header in headers), b"", bytes(answer.body)]
+        self.transport.write(b"\r\n".join(lines))
         self.transport.close()
 
     def _bound_sending(self) -> None:
@@ -76,11 +104,9 @@ class Bounded(H11Protocol):
 
     def _owed(self) -> float | None:
         """How long the rest of what the client has begun to send may take; None where nobody waits for it."""
-        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
-            return self.head_within_s
-        if self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE:
-            return self.rest_within_s
-        return None
+        if self.cycle is not None and not self.cycle.response_complete:
+            return None
+        return {Awaited.HEAD: self.head_within_s, Awaited.BODY: self.rest_within_s}.get(self._awaited)
 
 
 def bounded(**within_s: float) -> type[Bounded]:

@@ -13,11 +13,7 @@ from starlette.types import ASGIApp
 
 from delivery.api.connections import Bounded
 from delivery.errors import HeadgateError
-
-try:
-    from uvloop import new_event_loop
-except ImportError:  # there is none for Windows
-    from asyncio import new_event_loop  # type: ignore[assignment]  # its loops are asyncio's
+from delivery.event_loop import new_event_loop
 
 STARTED_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 10.0

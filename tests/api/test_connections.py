@@ -16,7 +16,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from delivery.api.connections import bounded
+from delivery.api.connections import HEAD_BYTES, bounded
 from delivery.api.guarding import Limits
 from delivery.api.server import Server, Tls, bound
 from tests.api.test_streaming import events
@@ -150,13 +150,64 @@ def test_an_answer_nobody_reads_is_given_up() -> None:
         assert ended.wait(PATIENCE_S)
 
 
-def test_what_is_no_http_is_told_so() -> None:
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"\x16\x03\x01 this is TLS\r\n\r\n", id="TLS"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="no Host"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: here\r\nHost: there\r\n\r\n", id="two Hosts"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            id="two lengths",
+        ),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: here\r\nX-Folded: one\x00two\r\n\r\n", id="a NUL"),
+    ],
+)
+def test_what_is_no_http_is_told_so(sent: bytes) -> None:
     with listening() as server, connected(server.url) as connection:
-        connection.sendall(b"\x16\x03\x01 this is TLS\r\n\r\n")
-        head, _, body = everything(connection).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 400")
+        connection.sendall(sent)
+        assert "with TLS where the address is https" in detail(everything(connection))
+
+
+def detail(said: bytes) -> str:
+    """Of a problem that says that a request was none."""
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert b"application/problem+json" in head
-    assert "with TLS where the address is https" in json.loads(body)["detail"]
+    assert f"content-length: {len(body)}".encode() in head.lower()
+    return str(json.loads(body)["detail"])
+
+
+def test_a_head_without_end_is_cut_off() -> None:
+    with listening() as server, connected(server.url) as connection:
+        connection.sendall(HELLO.replace(b"\r\n\r\n", b"\r\nX-Short: " + b"x" * 30_000 + b"\r\n\r\n"))
+        assert greeted(connection)
+        # Not a byte more: what is still unread when the server hangs up would take its answer with it.
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nX-Long: ".ljust(HEAD_BYTES + 1, b"x"))
+        assert str(HEAD_BYTES) in detail(everything(connection))
+
+
+def test_empty_lines_keep_no_connection() -> None:
+    with listening() as server, connected(server.url) as connection:
+        connection.sendall(HELLO)
+        assert greeted(connection)
+        assert drip(connection, lambda: b"\r\n") == b""
+
+
+def test_requests_that_come_together_are_answered_in_turn() -> None:
+    with listening() as server, connected(server.url) as connection:
+        connection.sendall(3 * HELLO + HELLO.replace(b"Host", b"Connection: close\r\nHost"))
+        said = everything(connection)
+    assert said.count(b"HTTP/1.1 200") == said.count(b"hello") == 4
+
+
+def test_who_offers_another_protocol_is_answered_in_this_one() -> None:
+    with listening() as server, connected(server.url) as connection:
+        for _ in range(2):  # as Java's client does on each new connection, and goes on
+            connection.sendall(HELLO.replace(b"Host", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHost"))
+            assert greeted(connection)
+            connection.sendall(HELLO)
+            assert greeted(connection)
 
 
 def test_it_is_encrypted_for_whoever_trusts_the_certificate(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Self
 import uvicorn
 import yaml
 
+from delivery.event_loop import new_event_loop
 from delivery.lab.apiserver.routes import ApiServer
 from delivery.lab.apiserver.status import Json
 from delivery.lab.apiserver.store import StorageKey
@@ -83,7 +84,8 @@ class EmbeddedApiServer:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                runner.run(self._serve())
         except Exception as failed:  # told to whoever waits in start()
             self._failure = failed
         finally:
