@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+import anyio.to_thread
 from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry
@@ -82,7 +83,10 @@ def health_app(registry: CollectorRegistry, ready: Callable[[], bool]) -> FastAP
         return problem(503, "the Releases are not all known yet, or the API is not served")
 
     @app.get("/metrics")
-    def metrics() -> Response:
-        return Response(exposition.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def metrics() -> Response:
+        text = exposition.at_hand()
+        if text is None:
+            text = await anyio.to_thread.run_sync(exposition.text)
+        return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return app

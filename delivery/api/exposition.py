@@ -30,16 +30,20 @@ class Exposition:
         self._registry = registry
         self._clock, self._processor = clock, processor
         self._lock = threading.Lock()
-        self._text = b""
-        self._good_until = -math.inf
+        self._kept: tuple[bytes, float] = b"", -math.inf  # a text, and until when it is given
+
+    def at_hand(self) -> bytes | None:
+        """The text, where that costs nothing."""
+        text, good_until = self._kept
+        return text if self._clock() < good_until else None
 
     def text(self) -> bytes:
         """In Prometheus' text format."""
         with self._lock:
-            now = self._clock()
-            if now >= self._good_until:
-                began = self._processor()
-                self._text = generate_latest(self._registry)
+            text = self.at_hand()
+            if text is None:
+                now, began = self._clock(), self._processor()
+                text = generate_latest(self._registry)
                 took = self._processor() - began  # not by the clock: it may have waited long for its turn
-                self._good_until = now + min(took / PART_OF_TIME, OLDEST_S)
-            return self._text
+                self._kept = text, now + min(took / PART_OF_TIME, OLDEST_S)
+            return text

@@ -46,6 +46,17 @@ def test_what_took_long_to_write_is_given_again_until_it_is_fifty_times_as_old(w
     assert b"asked 2.0" in exposition.text()
 
 
+def test_what_is_at_hand_is_what_would_be_given_again() -> None:
+    slow = Slow(0.05)
+    exposition, began = given(slow), slow.now
+    assert exposition.at_hand() is None
+    text = exposition.text()
+    slow.now = began + 2.4
+    assert exposition.at_hand() == text
+    slow.now = began + 2.6
+    assert exposition.at_hand() is None
+
+
 def test_nothing_is_given_again_that_is_five_seconds_old() -> None:
     slow = Slow(2.0)
     exposition, began = given(slow), slow.now
