@@ -20,7 +20,7 @@ import msgspec
 import typer
 
 from benchmarks.api_load import Load, Plan
-from benchmarks.api_report import Round, Setup, page
+from benchmarks.api_report import Round, Setup, Usage, page
 from benchmarks.fleet import Fleet, fleet_names, in_progress, names_at_rest
 from benchmarks.idle import Setting, processor_s, react
 from delivery.lab.process import Process, free_port
@@ -65,16 +65,35 @@ def spell(fleet: Fleet, chosen: list[tuple[str, str]], folder: Path, plan: Plan 
     time.sleep(QUIET_S)
     setting = Setting(fleet.cluster, chosen, fleet.sightings, fleet.calls, fleet.controller)
     with loading(folder, plan) if plan else nullcontext(Loading()) as load:
-        before, began = processors(), time.monotonic()
+        before, stolen, began = usages(), stolen_s(), time.monotonic()
         series = react(setting, chosen, "with" if plan else "without", at_once=False, apart_s=APART_S)
-        after, seconds = processors(), time.monotonic() - began
+        after, seconds = usages(), time.monotonic() - began
+        stolen = stolen_s() - stolen
     used = {name: after[name] - before[name] for name in before.keys() & after.keys()}
-    return Round(series, seconds, used, load.load)
+    return Round(series, seconds, used, stolen, load.load)
 
 
-def processors() -> dict[str, float]:
-    """Seconds of processor so far of this program and of each that it or one of those has started, by what they are."""
-    return {"this program": processor_s(os.getpid()), **{title(pid): processor_s(pid) for pid in started(os.getpid())}}
+def usages() -> dict[str, Usage]:
+    """Those so far of this program and of each that it or one of those has started, by what they are."""
+    return {"this program": usage(os.getpid()), **{title(pid): usage(pid) for pid in started(os.getpid())}}
+
+
+def usage(pid: int) -> Usage:
+    """So far; of the threads that there are now, as far as waiting goes."""
+    threads = list(Path(f"/proc/{pid}/task").iterdir())
+    return Usage(processor_s(pid), sum(_waited_s(thread / "schedstat") for thread in threads))
+
+
+def _waited_s(file: Path) -> float:
+    try:
+        return int(file.read_text().split()[1]) / 1e9
+    except OSError:  # the thread has ended meanwhile
+        return 0.0
+
+
+def stolen_s() -> float:
+    """What the machine's cores together were kept waiting so far, by whatever else runs on its host."""
+    return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def started(pid: int) -> list[int]:

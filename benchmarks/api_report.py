@@ -18,12 +18,25 @@ PARTS = 6
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """Seconds that a process had a processor, and that its threads together were ready to go on and had none."""
+
+    used: float
+    waited: float
+
+    def __sub__(self, before: Usage) -> Usage:
+        return Usage(self.used - before.used, max(self.waited - before.waited, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
-    """Changes of templates one after another, with or without load, and each process' seconds of processor."""
+    """Changes of templates one after another, with or without load, and what each process had of the processors.
+    `stolen`: seconds that these, together, worked for other machines."""
 
     series: Series
     seconds: float
-    processor_s: dict[str, float]
+    usages: dict[str, Usage]
+    stolen: float
     load: Load | None
 
 
@@ -88,10 +101,15 @@ def page(command: str, setup: Setup, rounds: Sequence[Round]) -> str:
             "| until | without: number | median | p90 | with: number | median | p90 | with by without (95 % sure) |",
             "| --- | --- | --- | --- | --- | --- | --- | --- |",
             *(_reaction(stage, quiet, loaded) for stage in rounds[0].series.stages),
-            "\n## Processor, % of a core\n",
-            "| process | without | with |",
-            "| --- | --- | --- |",
+            "\n## Processor\n",
+            "In % of the time: how long each process had a core, and how long its threads, together, were ready and "
+            "had none.\n",
+            "| process | without load: had one | waited for one | with load: had one | waited for one |",
+            "| --- | --- | --- | --- | --- |",
             *_processors(quiet, loaded),
+            "",
+            f"The host gave {_stolen(quiet)} % of the time of one core to other machines without load, and "
+            f"{_stolen(loaded)} % with it.",
             "",
         ]
     )
@@ -135,12 +153,18 @@ def _percentiles(seconds: np.ndarray) -> str:
 
 
 def _processors(quiet: Sequence[Round], loaded: Sequence[Round]) -> list[str]:
-    names = sorted({name for each in (*quiet, *loaded) for name in each.processor_s})
-    return [f"| {name} | {_percent(name, quiet)} | {_percent(name, loaded)} |" for name in names]
+    names = sorted({name for each in (*quiet, *loaded) for name in each.usages})
+    return [f"| {name} | {_usage(name, quiet)} | {_usage(name, loaded)} |" for name in names]
 
 
-def _percent(name: str, rounds: Sequence[Round]) -> str:
-    having = [each for each in rounds if name in each.processor_s]
+def _usage(name: str, rounds: Sequence[Round]) -> str:
+    having = [(each.usages[name], each.seconds) for each in rounds if name in each.usages]
     if not having:
-        return "-"
-    return f"{100 * sum(each.processor_s[name] for each in having) / sum(each.seconds for each in having):.0f}"
+        return "- | -"
+    seconds = sum(lasted for _, lasted in having)
+    parts = sum(usage.used for usage, _ in having), sum(usage.waited for usage, _ in having)
+    return " | ".join(f"{100 * part / seconds:.0f}" for part in parts)
+
+
+def _stolen(rounds: Sequence[Round]) -> str:
+    return f"{100 * sum(each.stolen for each in rounds) / sum(each.seconds for each in rounds):.0f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from itertools import islice
 
@@ -10,9 +11,9 @@ import aiohttp
 import numpy as np
 from aiohttp import web
 
-from benchmarks.api import turned
+from benchmarks.api import stolen_s, turned, usage
 from benchmarks.api_load import PAUSED_FOR, SHARES, Generator, Load, Plan, Request, due, kinds, streams, words
-from benchmarks.api_report import Round, Setup, page, ratio
+from benchmarks.api_report import Round, Setup, Usage, page, ratio
 from benchmarks.fleet import fleet_names, names_at_rest
 from benchmarks.idle import Series
 
@@ -111,8 +112,9 @@ def load(*seconds: float, status: int = 200) -> Load:
 
 def test_the_page_shows_both_kinds_of_spells() -> None:
     nan = float("nan")
-    quiet = Round(Series("", {"Release created": [0.1, 0.2, 0.3]}), 10.0, {"controller": 2.0}, None)
-    busy = Round(Series("", {"Release created": [0.2, 0.4, nan]}), 10.0, {"controller": 5.0}, load(0.01, 0.02, 0.03))
+    quiet = Round(Series("", {"Release created": [0.1, 0.2, 0.3]}), 10.0, {"controller": Usage(2.0, 0.5)}, 0.1, None)
+    had = {"controller": Usage(5.0, 1.5), "load": Usage(3.0, 0.1)}
+    busy = Round(Series("", {"Release created": [0.2, 0.4, nan]}), 10.0, had, 0.5, load(0.01, 0.02, 0.03))
     text = page("the command", Setup(1000, 10.0, 200, 100.0, 15, 2.5), [quiet, busy])
     assert "| list | 3 | 20.0 | 28.0 | 29.8 | 30.0 | 3.0 | 0 |" in text
     assert "| all | 3 | 20.0 | 28.0 | 29.8 | 30.0 | 3.0 | 0 |" in text
@@ -121,12 +123,22 @@ def test_the_page_shows_both_kinds_of_spells() -> None:
     assert "| get | 0 | - | - | - | - | 0.0 | 0 |" in text
     assert "told 40 events, 2.0 MB, 4 a second; 1 streams broke off" in text
     assert "| Release created | 3 | 200 | 280 | 2 of 3 | 300 | 380 | 1.50 (" in text
-    assert "| controller | 20 | 50 |" in text
+    assert "| controller | 20 | 5 | 50 | 15 |" in text
+    assert "| load | - | - | 30 | 1 |" in text
+    assert "gave 1 % of the time of one core to other machines without load, and 5 % with it" in text
+
+
+def test_what_a_process_had_of_the_processors_grows() -> None:
+    before = usage(os.getpid())
+    assert before.used > 0
+    assert (usage(os.getpid()) - before).used >= 0
+    assert Usage(2.0, 0.1) - Usage(1.5, 0.3) == Usage(0.5, 0.0)  # a thread that waited has ended
+    assert stolen_s() >= 0
 
 
 def test_an_answer_that_is_none_is_counted() -> None:
-    quiet = Round(Series("", {"Release created": [float("nan")]}), 1.0, {}, None)
-    busy = Round(Series("", {"Release created": [0.2]}), 1.0, {}, load(1.0, status=0))
+    quiet = Round(Series("", {"Release created": [float("nan")]}), 1.0, {}, 0.0, None)
+    busy = Round(Series("", {"Release created": [0.2]}), 1.0, {}, 0.0, load(1.0, status=0))
     text = page("the command", Setup(1, 10.0, 2, 1.0, 1, 2.5), [quiet, busy])
     assert "| list | 1 | 1000.0 | 1000.0 | 1000.0 | 1000.0 | 1.0 | 1 |" in text
     assert "| Release created | 0 of 1 | - | - | 1 | 200 | 200 | - |" in text
