@@ -110,8 +110,7 @@ def mesh_world(folder: Path, assets: Path | None = None) -> Iterator[World]:
         for part in ("envoy", "pods"):
             (folder / part).mkdir()
         write_control(folder / "control.json", {})
-        envoy = start_proxy(folder / "envoy")
-        stack.callback(envoy.process.stop)
+        envoy = start_proxy(stack, folder / "envoy")
         for name, arguments in {
             "delivery.lab.mesh.control": ["--folder", str(folder / "envoy"), "--admin", envoy.admin_url],
             "delivery.lab.node_agent": ["--folder", str(folder / "pods"), "--control", str(folder / "control.json")],

@@ -119,10 +119,8 @@ def laboratory(assets: Path | None, folder: Path | None = None, metrics: Dialect
         write_control(_control_file(base), {})
         _pods_folder(base).mkdir()
         (base / "envoy").mkdir()
-        envoy = start_proxy(base / "envoy")
-        stack.callback(envoy.process.stop)
-        prometheus = Prometheus.start_new(base / "prometheus", envoy.admin_port, metrics)
-        stack.callback(prometheus.stop)
+        envoy = start_proxy(stack, base / "envoy")
+        prometheus = Prometheus.start_new(stack, base / "prometheus", envoy.admin_port, metrics)
         parts = [envoy.process]
         for name, arguments in _modules(base, envoy).items():
             process = _module(base, name, ["--kubeconfig", str(plane.kubeconfig), *arguments])

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from delivery.errors import HeadgateError
+
+_LOWEST_PORT = 10_000  # the well-known servers of a developer's machine are mostly below
+_PORT_ATTEMPTS = 20
 
 
 class ProcessFailed(HeadgateError):
@@ -90,7 +95,18 @@ class Process:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port nobody listens on now. Another program may take it before you do: retry on a bind failure."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port nobody listens on now. Another program may take it before you do: retry on a bind failure.
+
+    Below those that the kernel gives to connections going out, where there are any: on a busy machine one of these
+    sits on the chosen port before a program has started, or while it is away for a restart.
+    """
+    below = range(_LOWEST_PORT, _first_outgoing_port())
+    for port in (*random.SystemRandom().sample(below, min(_PORT_ATTEMPTS, len(below))), 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((host, port))
+            return int(probe.getsockname()[1])
+    raise ProcessFailed(f"no free TCP port on {host}")
+
+
+def _first_outgoing_port() -> int:
+    return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])

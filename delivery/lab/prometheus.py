@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ import yaml
 from delivery.errors import InvalidSpec
 from delivery.lab.mesh.naming import STAT_PATTERN
 from delivery.lab.process import Process, free_port
-from delivery.lab.readiness import answers
+from delivery.lab.readiness import answers, retrying_ports
 
 READY_WITHIN_S = 30.0
 SCRAPE_EVERY = "500ms"
@@ -88,13 +89,21 @@ class Prometheus:
         return f"http://127.0.0.1:{self.port}"
 
     @classmethod
-    def start_new(cls, folder: Path, target_port: int, dialect: Dialect = "istio") -> Prometheus:
-        """Starts one that scrapes the Envoy whose admin port is `target_port`. Raises ProcessFailed."""
-        prometheus = cls(folder, target_port, free_port(), dialect)
+    def start_new(cls, stack: ExitStack, folder: Path, target_port: int, dialect: Dialect = "istio") -> Prometheus:
+        """Starts one that scrapes the Envoy whose admin port is `target_port`; it stops with `stack`.
+
+        Raises ProcessFailed.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration(target_port, dialect)))
-        prometheus.start()
-        return prometheus
+
+        def start(own: ExitStack) -> Prometheus:
+            prometheus = cls(folder, target_port, free_port(), dialect)
+            prometheus.start()
+            own.callback(prometheus.stop)
+            return prometheus
+
+        return retrying_ports(stack, start)
 
     def start(self) -> None:
         """Starts it (again) and waits until it answers; one that runs is left alone."""

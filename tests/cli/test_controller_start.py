@@ -21,6 +21,7 @@ from delivery.cli.main import app
 from delivery.cluster.client import Cluster
 from delivery.lab.apiserver.server import EmbeddedApiServer
 from delivery.lab.control_plane import install_crds
+from delivery.lab.process import free_port
 from delivery.resources.crds import write_definitions
 from tests.conditions import eventually
 
@@ -59,12 +60,6 @@ def refused(*arguments: str) -> str:
     assert lines[0].startswith("headgate: ")
     assert done.stdout == ""
     return lines[0]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def kubeconfig_for(path: Path, server: str) -> Path:

@@ -74,11 +74,9 @@ def mesh(tmp_path: Path, told: Told) -> Iterator[tuple[Envoy, Prometheus]]:
         stack.callback(serving.stop)
         serving.wait_until(lambda: answers(f"http://127.9.8.7:{port}/ready"), 15)
         (tmp_path / "envoy").mkdir()
-        envoy = start_proxy(tmp_path / "envoy")
-        stack.callback(envoy.process.stop)
+        envoy = start_proxy(stack, tmp_path / "envoy")
         _point(Files(tmp_path / "envoy"), port)
-        prometheus = Prometheus.start_new(tmp_path / "prometheus", envoy.admin_port, told.dialect)
-        stack.callback(prometheus.stop)
+        prometheus = Prometheus.start_new(stack, tmp_path / "prometheus", envoy.admin_port, told.dialect)
         yield envoy, prometheus
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 from delivery.lab.envoy import READY_WITHIN_S, Envoy, find_envoy
@@ -10,13 +11,20 @@ from delivery.lab.mesh.files import Files
 from delivery.lab.mesh.filters import Json, http_filters
 from delivery.lab.mesh.translate import routes
 from delivery.lab.process import Process, free_port
-from delivery.lab.readiness import answers
+from delivery.lab.readiness import answers, retrying_ports
 
 _MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
-def start_proxy(folder: Path) -> Envoy:
-    """Starts Envoy on empty files in `folder` and waits until it serves. Raises ProcessFailed."""
+def start_proxy(stack: ExitStack, folder: Path) -> Envoy:
+    """Starts Envoy on empty files in `folder`, waits until it serves, and stops it with `stack`.
+
+    Raises ProcessFailed.
+    """
+    return retrying_ports(stack, lambda own: _start(own, folder))
+
+
+def _start(own: ExitStack, folder: Path) -> Envoy:
     files = Files(folder)
     files.put(files.clusters, [])
     files.put(files.routes, [routes({})])
@@ -25,11 +33,8 @@ def start_proxy(folder: Path) -> Envoy:
     configuration.write_text(json.dumps(bootstrap(files, port, admin_port)))
     command = [find_envoy(), "-c", str(configuration), "--disable-hot-restart", "--concurrency", "1", "-l", "warn"]
     envoy = Envoy(Process("envoy", command, folder / "envoy.log"), port, admin_port)
-    try:
-        envoy.process.wait_until(lambda: answers(f"{envoy.admin_url}/ready"), READY_WITHIN_S)
-    except Exception:
-        envoy.process.stop()
-        raise
+    own.callback(envoy.process.stop)
+    envoy.process.wait_until(lambda: answers(f"{envoy.admin_url}/ready"), READY_WITHIN_S)
     return envoy
 
 
