@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from enum import Enum
+from typing import Any
 
 import anyio
+import h11
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from delivery.api.problems import problem
 
@@ -17,68 +18,60 @@ HEAD_WITHIN_S = 10.0
 REST_WITHIN_S = 10.0
 """From an answer to the end of a body that nobody read: after it the connection may be used again."""
 READ_WITHIN_S = 60.0
-"""From a full buffer of an answer until there is room again."""
+"""From a full buffer of an answer until there is room again; from hanging up until the last byte is read."""
 HEAD_BYTES = 65_536
-"""About how long a request's head may be."""
+"""Of a request's head, or of what is around a body, that is not whole yet."""
 
 
-class Awaited(Enum):
-    """What the client's next byte is part of."""
+class Unambiguous(h11.Connection):
+    """h11's own, but with two ways of telling a body's length at once a request is none (RFC 9112, 6.3): who stands
+    in front of us may have gone by the other one."""
 
-    BEGINNING = "beginning"
-    HEAD = "head"
-    BODY = "body"
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        event = super().next_event()
+        if isinstance(event, h11.Request) and {b"content-length", b"transfer-encoding"} <= {*dict(event.headers)}:
+            raise h11.RemoteProtocolError("both Content-Length and Transfer-Encoding")
+        return event
 
 
-class Bounded(HttpToolsProtocol):
+class Bounded(H11Protocol):
     """uvicorn's own, with a bound on each way to keep it waiting. Bodies that are read, `bounded_body` bounds."""
 
     head_within_s, rest_within_s, read_within_s = HEAD_WITHIN_S, REST_WITHIN_S, READ_WITHIN_S
-    _awaited = Awaited.BEGINNING
-    _of_head = 0
     _sending: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.conn = Unambiguous(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         super().connection_made(transport)
-        self._sending = self.loop.call_later(self.head_within_s, self.transport.close)
+        self._sending = self.loop.call_later(self.head_within_s, self._hang_up)
 
     def data_received(self, data: bytes) -> None:
-        if self._awaited is Awaited.BEGINNING:  # an empty line before a head counts: it keeps us waiting like one
-            self._awaited = Awaited.HEAD
         super().data_received(data)
-        self._of_head = self._of_head + len(data) if self._awaited is Awaited.HEAD else 0
-        if self._of_head > HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response(f"the head is larger than {HEAD_BYTES} bytes")
         self._bound_sending()
-
-    def on_message_begin(self) -> None:
-        self._awaited = Awaited.HEAD
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._awaited = Awaited.BODY
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts != 1 and self.parser.get_http_version() == "1.1":
-            raise ValueError("not one Host header")  # the parser makes it a 400, as RFC 9112, 3.2 wants
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._awaited = Awaited.BEGINNING
-        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self.transport.is_closing():
+            self._bound_reading()
         self._bound_sending()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._bound_reading()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._reading = self.loop.call_later(self.read_within_s, self.transport.abort)
+        self._bound_reading()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        _cancel(self._reading)
-        self._reading = None
+        if not self.transport.is_closing():  # which waits until the last byte is read
+            _cancel(self._reading)
+            self._reading = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         _cancel(self._sending, self._reading)
@@ -86,12 +79,25 @@ class Bounded(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP is answered like everything else."""
-        answer = problem(400, f"{msg.rstrip('.')}; send HTTP/1.1 (with TLS where the address is https)")
-        headers = [*answer.raw_headers, (b"connection", b"close")]
-        lines = [b"HTTP/1.1 400 Bad Request", *(b": ".join(header) for header in headers), b"", bytes(answer.body)]
-        self.transport.write(b"\r\n".join(lines))
+        """What is no HTTP is answered like everything else, where no answer has begun."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            answer = problem(400, f"{msg.rstrip('.')}; send HTTP/1.1 (with TLS where the address is https)")
+            headers = [*answer.raw_headers, (b"connection", b"close")]
+            for event in (
+                h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+                h11.Data(data=bytes(answer.body)),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         self.transport.close()
+        self._bound_reading()
+
+    def _bound_reading(self) -> None:
+        if self._reading is None:
+            self._reading = self.loop.call_later(self.read_within_s, self.transport.abort)
 
     def _bound_sending(self) -> None:
         """A bound that runs already goes on: each further byte buys no time."""
@@ -100,13 +106,15 @@ class Bounded(HttpToolsProtocol):
             _cancel(self._sending)
             self._sending = None
         elif self._sending is None:
-            self._sending = self.loop.call_later(within_s, self.transport.close)
+            self._sending = self.loop.call_later(within_s, self._hang_up)
 
     def _owed(self) -> float | None:
         """How long the rest of what the client has begun to send may take; None where nobody waits for it."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            return None
-        return {Awaited.HEAD: self.head_within_s, Awaited.BODY: self.rest_within_s}.get(self._awaited)
+        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            return self.head_within_s
+        if self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE:
+            return self.rest_within_s
+        return None
 
 
 def bounded(**within_s: float) -> type[Bounded]:

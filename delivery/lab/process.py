@@ -82,9 +82,12 @@ class Process:
     def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
         """Polls `ready` until it holds. Raises ProcessFailed when the child ends first or time runs out."""
         deadline = time.monotonic() + timeout_s
-        while not ready():
-            if not self.running:
+        while True:
+            well = ready()
+            if not self.running:  # whoever answered, if anybody did, was another
                 raise ProcessFailed(f"{self.name} ended with code {self.exit_code}: {self.log_tail()}")
+            if well:
+                return
             if time.monotonic() > deadline:
                 raise ProcessFailed(f"{self.name} was not ready after {timeout_s:.0f} s: {self.log_tail()}")
             time.sleep(0.05)

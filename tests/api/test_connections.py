@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import socket
 import ssl
 import threading
@@ -16,17 +18,19 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from delivery.api.connections import HEAD_BYTES, bounded
+from delivery.api.connections import Bounded, bounded
 from delivery.api.guarding import Limits
 from delivery.api.server import Server, Tls, bound
 from tests.api.test_streaming import events
 from tests.certificates import self_signed
+from tests.conditions import eventually
 from tests.conftest import Planes
 from tests.served import Served, serve
 
 SOON = {"head_within_s": 0.3, "rest_within_s": 0.3, "read_within_s": 0.3}
 PATIENCE_S, PAUSE_S = 20.0, 0.02
 HELLO = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,8 +45,10 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def listening(app: ASGIApp = hello, tls: Tls | None = None) -> Iterator[Server]:
-    server = Server(app, bound("127.0.0.1", 0), tls, bounded(**SOON))
+def listening(
+    app: ASGIApp = hello, tls: Tls | None = None, connections: type[Bounded] | None = None
+) -> Iterator[Server]:
+    server = Server(app, bound("127.0.0.1", 0), tls, connections or bounded(**SOON))
     server.start()
     try:
         yield server
@@ -156,6 +162,8 @@ def test_an_answer_nobody_reads_is_given_up() -> None:
         pytest.param(b"\x16\x03\x01 this is TLS\r\n\r\n", id="TLS"),
         pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="no Host"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: here\r\nHost: there\r\n\r\n", id="two Hosts"),
+        pytest.param(b"GET / HTTP/1.0\r\nHost: here\r\nHost: there\r\n\r\n", id="two Hosts, HTTP/1.0"),
+        pytest.param(b"\r\n" + HELLO, id="an empty line"),
         pytest.param(
             b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             id="two lengths",
@@ -178,36 +186,174 @@ def detail(said: bytes) -> str:
     return str(json.loads(body)["detail"])
 
 
-def test_a_head_without_end_is_cut_off() -> None:
-    with listening() as server, connected(server.url) as connection:
-        connection.sendall(HELLO.replace(b"\r\n\r\n", b"\r\nX-Short: " + b"x" * 30_000 + b"\r\n\r\n"))
-        assert greeted(connection)
-        # Not a byte more: what is still unread when the server hangs up would take its answer with it.
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nX-Long: ".ljust(HEAD_BYTES + 1, b"x"))
-        assert str(HEAD_BYTES) in detail(everything(connection))
+ENDLESS = [
+    pytest.param(b"GET / HTTP/1.1\r\nHost: here\r\nX-Long: ", b"x", id="a header"),
+    pytest.param(b"GET / HTTP/1.1\r\nHost: here\r\n", b"a:b\r\n", id="headers"),
+    pytest.param(b"GET /", b"x", id="a path"),
+    pytest.param(CHUNKED + b"1;x=", b"x", id="a chunk's extension"),
+    pytest.param(CHUNKED + b"0\r\nX-Long: ", b"x", id="a trailer"),
+    pytest.param(CHUNKED + b"0\r\n", b"a:b\r\n", id="trailers"),
+]
 
 
-def test_empty_lines_keep_no_connection() -> None:
-    with listening() as server, connected(server.url) as connection:
-        connection.sendall(HELLO)
-        assert greeted(connection)
-        assert drip(connection, lambda: b"\r\n") == b""
+@pytest.mark.parametrize(("beginning", "more"), ENDLESS)
+def test_what_has_no_end_is_cut_off_long_before_its_time(beginning: bytes, more: bytes) -> None:
+    with listening(echo, connections=Bounded) as server, connected(server.url) as connection:
+        connection.sendall(beginning)
+        with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
+            connection.sendall(more * 10_000_000)
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Says method, path, body, and the headers that a trailer might bring."""
+    if scope["type"] == "lifespan":
+        await hello(scope, receive, send)
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    headers = [name for name, _ in scope["headers"] if name in (b"authorization", b"x-forwarded-for")]
+    said = b" ".join([scope["method"].encode(), scope["path"].encode(), body, *headers])
+    length = (b"content-length", str(len(said)).encode())
+    await send({"type": "http.response.start", "status": 200, "headers": [length]})
+    await send({"type": "http.response.body", "body": said})
+
+
+def answers(said: bytes) -> list[tuple[int, bytes]]:
+    """Status and body of each answer in turn. Fails where anything else was said."""
+    found = []
+    while said:
+        head, _, rest = said.partition(b"\r\n\r\n")
+        status = re.fullmatch(rb"HTTP/1\.1 (\d+) .*", head.splitlines()[0])
+        length = re.search(rb"(?im)^content-length: (\d+)", head)
+        assert status, said
+        assert length, said
+        end = int(length[1])
+        found.append((int(status[1]), rest[:end]))
+        said = rest[end:]
+    return found
+
+
+def asked(first: bytes, *later: bytes) -> list[tuple[int, bytes]]:
+    """What `echo` answers to these, each a segment of its own, the last one followed by a request to hang up."""
+    with listening(echo) as server, connected(server.url) as connection:
+        for segment in (first, *later, b"GET /bye HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"):
+            connection.sendall(segment)
+            time.sleep(PAUSE_S)
+        return answers(everything(connection))
+
+
+BYE = (200, b"GET /bye ")
 
 
 def test_requests_that_come_together_are_answered_in_turn() -> None:
-    with listening() as server, connected(server.url) as connection:
-        connection.sendall(3 * HELLO + HELLO.replace(b"Host", b"Connection: close\r\nHost"))
-        said = everything(connection)
-    assert said.count(b"HTTP/1.1 200") == said.count(b"hello") == 4
+    together = b"".join(b"GET /%d HTTP/1.1\r\nHost: here\r\n\r\n" % number for number in range(4))
+    assert asked(together) == [*((200, b"GET /%d " % number) for number in range(4)), BYE]
 
 
-def test_who_offers_another_protocol_is_answered_in_this_one() -> None:
-    with listening() as server, connected(server.url) as connection:
-        for _ in range(2):  # as Java's client does on each new connection, and goes on
-            connection.sendall(HELLO.replace(b"Host", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHost"))
-            assert greeted(connection)
+OFFER = b"POST / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+INNER = b"DELETE /inner HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        pytest.param(OFFER + b"Content-Length: %d\r\n\r\n" % len(INNER), INNER, id="with a length"),
+        pytest.param(
+            OFFER + b"Transfer-Encoding: chunked\r\n\r\n",
+            b"%x\r\n%s\r\n0\r\n\r\n" % (len(INNER), INNER),
+            id="in chunks",
+        ),
+    ],
+)
+def test_who_offers_another_protocol_is_answered_in_this_one(head: bytes, body: bytes) -> None:
+    """As Java's client and `curl --http2` do with each first request of a connection."""
+    whole = (200, b"POST / " + INNER)
+    assert asked(head + body) == [whole, BYE]
+    assert asked(head, body) == [whole, BYE]
+    assert asked(2 * (head + body)) == [whole, whole, BYE]
+
+
+def test_a_trailer_is_no_header() -> None:
+    trailers = b"Authorization: Bearer secret\r\nX-Forwarded-For: 10.0.0.1\r\n"
+    assert asked(CHUNKED + b"3\r\nabc\r\n0\r\n" + trailers + b"\r\n") == [(200, b"POST / abc"), BYE]
+
+
+@pytest.mark.parametrize("wrong", [b"GARBAGE\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"], ids=["garbage", "no Host"])
+def test_what_is_no_http_waits_for_the_answers_before_it(wrong: bytes) -> None:
+    with listening(echo) as server, connected(server.url) as connection:
+        connection.sendall(b"GET /first HTTP/1.1\r\nHost: here\r\n\r\n" + wrong)
+        first, second = answers(everything(connection))
+    assert first == (200, b"GET /first ")
+    assert second[0] == 400
+
+
+def test_a_body_that_breaks_off_its_rules_cuts_no_400_into_its_answer() -> None:
+    begun = threading.Event()
+
+    async def early(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await hello(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        begun.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    with listening(early) as server, connected(server.url) as connection:
+        connection.sendall(CHUNKED)
+        assert begun.wait(PATIENCE_S)
+        connection.sendall(b"no number\r\n")
+        assert everything(connection).endswith(b"\r\n\r\nbegun")
+
+
+def push(connection: socket.socket, data: bytes) -> None:
+    """Raises TimeoutError when for a while not a byte more is taken (`sendall` counts from its beginning)."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[connection.send(rest) :]
+
+
+def test_requests_that_wait_for_an_answer_fill_no_memory() -> None:
+    released = threading.Event()
+
+    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
+        while scope["type"] != "lifespan" and not released.is_set():
+            await asyncio.sleep(PAUSE_S)
+        await hello(scope, receive, send)
+
+    with listening(waiting) as server, connected(server.url) as connection:
+        connection.settimeout(1.0)
+        with pytest.raises(TimeoutError):
+            push(connection, HELLO * 1_000_000)
+        released.set()
+        assert greeted(connection)
+
+
+def test_an_end_nobody_reads_keeps_no_connection() -> None:
+    """Little enough of it is left that the server need not wait for room, and the server hangs up."""
+    here: list[Bounded] = []
+
+    class Noted(bounded(**SOON)):  # type: ignore[misc]  # the class is made there
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            here.append(self)
+
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await hello(scope, receive, send)
+            return
+        close = [(b"connection", b"close")] if here[0].transport.get_write_buffer_size() else []
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"20000"), *close]})
+        await send({"type": "http.response.body", "body": b"x" * 20_000})
+
+    with listening(large, connections=Noted) as server, connected(server.url) as connection:
+        while not (here and here[0].transport.is_closing()):
             connection.sendall(HELLO)
-            assert greeted(connection)
+            time.sleep(PAUSE_S / 10)
+        eventually(lambda: here[0] not in here[0].connections, PATIENCE_S)
 
 
 def test_it_is_encrypted_for_whoever_trusts_the_certificate(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from delivery.errors import InvalidSpec
 from delivery.lab import process
 from delivery.lab import prometheus as prometheus_module
 from delivery.lab.mesh import proxy
 from delivery.lab.process import ProcessFailed, free_port
 from delivery.lab.prometheus import Prometheus, find_prometheus
 from delivery.lab.readiness import answers
+from tests.conditions import eventually
 
 
 @pytest.fixture
@@ -47,13 +49,21 @@ def test_an_address_that_is_not_ours_is_an_error() -> None:
         free_port("192.0.2.1")
 
 
+def test_who_answers_for_a_program_that_ended_is_another(tmp_path: Path) -> None:
+    ended = process.Process("etcd", ["sh", "-c", "echo address already in use; exit 1"], tmp_path / "log")
+    eventually(lambda: not ended.running)
+    with pytest.raises(ProcessFailed, match="etcd ended with code 1: address already in use"):
+        ended.wait_until(lambda: True, 5)
+    ended.stop()
+
+
 def test_envoy_and_prometheus_start_again_when_their_port_was_taken_meanwhile(
     taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it goes when another program is faster between the choice of a port and its use."""
     try:
         find_prometheus()
-    except Exception as missing:
+    except InvalidSpec as missing:
         pytest.skip(str(missing))
     choices = {module: iter([taken]) for module in (proxy, prometheus_module)}
     for module, first in choices.items():
