@@ -23,7 +23,8 @@ from benchmarks.api_load import Load, Plan
 from benchmarks.api_report import Round, Setup, Usage, page
 from benchmarks.fleet import Fleet, fleet_names, in_progress, names_at_rest
 from benchmarks.idle import Setting, processor_s, react
-from delivery.lab.process import Process, free_port
+from benchmarks.idle_cluster import wait_until
+from delivery.lab.process import Process, ProcessFailed, free_port
 from delivery.lab.readiness import token_of
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +55,9 @@ def loading(folder: Path, plan: Plan) -> Iterator[Loading]:
         process.wait_until(files[1].exists, CONNECTED_WITHIN_S)
         yield running
         process.signal(signal.SIGTERM)
-        process.wait_until(files[2].exists, CONNECTED_WITHIN_S)
+        wait_until(lambda: not process.running, "the load at its end", CONNECTED_WITHIN_S)
+        if process.exit_code:
+            raise ProcessFailed(f"the load ended with code {process.exit_code}: {process.log_tail()}")
         running.load = msgspec.json.decode(files[2].read_bytes(), type=Load)
     finally:
         process.stop()

@@ -80,7 +80,7 @@ class Process:
         self._log_file.close()
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
-        """Polls `ready` until it holds. Raises ProcessFailed when the child ends first or time runs out."""
+        """Polls `ready` until it holds of a child that runs. Raises ProcessFailed when it ends or time runs out."""
         deadline = time.monotonic() + timeout_s
         while True:
             well = ready()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from itertools import islice
+from pathlib import Path
 
 import aiohttp
 import numpy as np
 from aiohttp import web
 
-from benchmarks.api import stolen_s, turned, usage
+from benchmarks.api import loading, stolen_s, turned, usage
 from benchmarks.api_load import PAUSED_FOR, SHARES, Generator, Load, Plan, Request, due, kinds, streams, words
 from benchmarks.api_report import Round, Setup, Usage, page, ratio
 from benchmarks.fleet import fleet_names, names_at_rest
@@ -73,27 +77,57 @@ def test_a_slow_answer_delays_no_other_and_counts_from_when_it_was_due() -> None
             await enough.wait()
             return web.json_response({})
 
-        app = web.Application()
-        app.router.add_route("*", "/{rest:.*}", answer)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        assert site._server is not None
-        port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-        async with aiohttp.ClientSession() as session:
-            generator = Generator(plan(f"http://127.0.0.1:{port}", 50.0), session)
+        async with answering(answer) as url, aiohttp.ClientSession() as session:
+            generator = Generator(plan(url, 50.0), session)
             sending = asyncio.create_task(generator.send_all())
             await asyncio.wait_for(enough.wait(), 20)
             generator.stopped.set()
             await asyncio.wait_for(sending, 20)
-        await runner.cleanup()
         return generator.requests
 
     requests = asyncio.run(scenario())
     assert len(requests) >= 5
     assert max(request.seconds for request in requests) >= 4 / 50.0  # the first waited for the fifth
     assert {request.status for request in requests} == {200}
+
+
+@asynccontextmanager
+async def answering(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    """The address of a server that answers everything so."""
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=1.0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    assert site._server is not None
+    yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[attr-defined]
+    await runner.cleanup()
+
+
+def test_a_load_is_a_process_that_ends_with_what_came_of_it(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if not request.path.endswith("/events"):
+            return web.json_response({})
+        stream = web.StreamResponse()
+        await stream.prepare(request)
+        await stream.write(b"event: release\n\n")
+        await asyncio.sleep(60)
+        return stream
+
+    def loaded(url: str) -> Load | None:
+        with loading(tmp_path, plan(url, 50.0)) as running:
+            time.sleep(0.5)
+        return running.load
+
+    async def scenario() -> Load | None:
+        async with answering(answer) as url:
+            return await asyncio.to_thread(loaded, url)
+
+    load = asyncio.run(scenario())
+    assert load is not None
+    assert load.broken == 0
+    assert {request.status for request in load.requests} == {200}
 
 
 def test_a_ratio_of_medians_has_an_interval_that_holds_the_truth() -> None:
