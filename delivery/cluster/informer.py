@@ -80,6 +80,7 @@ class Informer:
         self._newest = 0
         self._stale_lists = 0
         self._failures = 0
+        self._problem: HeadgateError | None = None
         self._barren = 0
         self._thread = threading.Thread(target=self._run, name=f"informer-{kind.plural}", daemon=True)
 
@@ -115,9 +116,10 @@ class Informer:
         return self._kind
 
     def wait_synced(self, timeout_s: float) -> None:
-        """Waits for the first list. Raises Unavailable when it does not come."""
+        """Waits for the first list. Raises Unavailable when it does not come, with what was last in its way."""
         if not self._synced.wait(timeout_s):
-            raise Unavailable(f"list of {self._kind}: not had after {timeout_s:.0f} s from {self._cluster.host}")
+            why = f": {self._problem}" if self._problem else ""
+            raise Unavailable(f"list of {self._kind}: not had after {timeout_s:.0f} s from {self._cluster.host}{why}")
 
     def get(self, name: str, namespace: str | None = None) -> Object | None:
         """One object as last heard of; not to be changed by the caller."""
@@ -280,6 +282,7 @@ class Informer:
         if problem is not None and not self._stopped.is_set():
             told = getattr(problem, "after", None) or 0.0
             wait = max(wait, min(told, LONGEST_RETRY_AFTER_S))
+            self._problem = problem
             log.warning("informer", kind=str(self._kind), problem=str(problem), again_in_s=f"{wait:.1f}")
         return wait
 

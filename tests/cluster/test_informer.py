@@ -100,6 +100,7 @@ def test_no_server_is_unavailable_not_empty(tmp_path: Path) -> None:
         cluster = Cluster.connect(gone.write_kubeconfig(tmp_path / "kubeconfig"))
     informer = Informer(cluster, SERVICE)
     informer.start()
-    with pytest.raises(Unavailable, match="Service"):
-        informer.wait_synced(0.3)
+    until(lambda: informer._problem is not None)
+    with pytest.raises(Unavailable, match=r"list of Service: not had after 0 s from .*: .* cannot be reached"):
+        informer.wait_synced(0.1)
     informer.stop()

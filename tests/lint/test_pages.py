@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.main import get_command
 
+from delivery.cli.main import app
 from delivery.lint.rules import lint
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -30,10 +32,23 @@ def test_the_quick_start_s_server_is_a_program() -> None:
     compile(script, "server", "exec")
 
 
-@pytest.mark.parametrize("page", ["ci.md", "quick-start.md"])
+@pytest.mark.parametrize("page", ["ci.md", "in-cluster.md", "quick-start.md"])
 def test_every_recipe_is_yaml(page: str) -> None:
     for block in blocks(page):
         assert all(isinstance(document, dict) for document in yaml.safe_load_all(block))
+
+
+def test_the_controller_s_own_deployment_is_clean_and_starts_what_there_is() -> None:
+    [text] = blocks("in-cluster.md")
+    objects = list(yaml.safe_load_all(text))
+    objects[1]["metadata"]["annotations"] = {"headgate.dev/policy": "standard"}  # lint looks at what is delivered
+    policy = {"apiVersion": "headgate.dev/v1alpha1", "kind": "DeliveryPolicy", "spec": {}}
+    policy["metadata"] = {"name": "standard", "namespace": "headgate"}
+    assert lint([policy, *objects]) == ()
+    [container] = objects[1]["spec"]["template"]["spec"]["containers"]
+    command, *options = container["args"]
+    known = {name for each in get_command(app).commands[command].params for name in each.opts}  # type: ignore[attr-defined]
+    assert {option.partition("=")[0] for option in options} <= known
 
 
 def test_every_recipe_triggers_waits_and_reports_the_same_release() -> None:

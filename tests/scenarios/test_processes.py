@@ -6,15 +6,27 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
+import yaml
 
 from delivery.cluster.client import Cluster
+from delivery.cluster.kinds import (
+    CLUSTER_ROLE,
+    CLUSTER_ROLE_BINDING,
+    NAMESPACE,
+    ROLE_BINDING,
+    SERVICE_ACCOUNT,
+    Kind,
+)
 from delivery.cluster.lease import LEASE
 from delivery.lab.control_plane import ControlPlane
+from delivery.lab.process import free_port
+from delivery.lab.readiness import token_of
 from delivery.resources.release import Phase, Release
 from tests.conditions import eventually
 from tests.conftest import Planes, fresh_namespace
@@ -23,6 +35,7 @@ from tests.reconcile.rig import Rig
 from tests.scenarios.served_prometheus import served
 
 pytestmark = pytest.mark.e2e
+RIGHTS = Path(__file__).parents[2] / "manifests" / "rbac.yaml"
 ENDS = {0.001: (Phase.SUCCEEDED, [0, 5, 50, 100, 0]), 0.3: (Phase.ROLLED_BACK, [0, 5, 0])}
 
 
@@ -35,9 +48,12 @@ class Processes:
     prometheus: str
     folder: Path
     alive: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    kubeconfig: Path | None = None
+    """Another than the control plane's administrator's."""
 
     def start(self, *more: str) -> subprocess.Popen[bytes]:
-        where = ["--kubeconfig", str(self.plane.kubeconfig), "--prometheus", self.prometheus]
+        kubeconfig = str(self.kubeconfig or self.plane.kubeconfig)
+        where = ["--kubeconfig", kubeconfig, "--prometheus", self.prometheus]
         options = ["--namespace", self.rig.namespace, "--settle", "0.15", *more]
         with (self.folder / f"controller-{len(self.alive)}.log").open("wb") as log:
             process = subprocess.Popen(
@@ -138,3 +154,53 @@ def test_a_leader_that_is_stopped_and_resumed_does_nothing_more(
     eventually(lambda: not rig.release().held)
     rig.check_unwound()
     rig.check_invariants()
+
+
+@pytest.fixture(scope="module")
+def account(
+    planes: Planes,
+    grounds: Callable[[str], Cluster],  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The kubeconfig of the manifest's ServiceAccount on the real control plane, with the manifest's rights."""
+    cluster = grounds("real")
+    rbac = "rbac.authorization.k8s.io"
+    roles = (Kind(rbac, ("v1",), "Role", "roles"), CLUSTER_ROLE, ROLE_BINDING, CLUSTER_ROLE_BINDING)
+    kinds = {kind.name: kind for kind in (NAMESPACE, SERVICE_ACCOUNT, *roles)}
+    for each in yaml.safe_load_all(RIGHTS.read_text()):
+        cluster.create(kinds[each["kind"]], each)
+    meta = {"name": "headgate", "namespace": "headgate"}
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "metadata": meta, "spec": {}}
+    answer = cluster.create(SERVICE_ACCOUNT, request, subresource="token")
+    content = yaml.safe_load(planes("real").kubeconfig.read_text())
+    content["users"][0]["user"]["token"] = answer["status"]["token"]
+    kubeconfig = tmp_path_factory.mktemp("account") / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(content))
+    return kubeconfig
+
+
+@pytest.mark.parametrize("failures", ENDS)
+def test_the_rights_of_the_manifest_are_enough(processes: Start, account: Path, failures: float) -> None:
+    made = processes("real")
+    rig, made.kubeconfig = made.rig, account
+    api = f"127.0.0.1:{free_port()}"
+    first = made.start("--lease-namespace", "headgate", "--listen", api)
+    rig.adopted()
+    rig.mesh.failures = failures
+    rig.image("web:2")
+    release = rig.ended(90)
+    assert release.status.phase is ENDS[failures][0], made.told()
+    assert rig.weights() == ENDS[failures][1]
+    headers = {"Authorization": f"Bearer {token_of(made.plane.kubeconfig)}"}
+    url = f"http://{api}/api/v1/releases?namespace={rig.namespace}"
+
+    def listed() -> list[str]:
+        with suppress(httpx.TransportError):  # a process of its own, which is there later
+            return [item["name"] for item in httpx.get(url, headers=headers).json()["items"]]
+        return []
+
+    assert eventually(listed, 30) == [release.name]
+    first.terminate()
+    assert first.wait(30) == 0
+    assert "orbidden" not in made.told()
+    rig.check_unwound()
