@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import anyio
 import h11
@@ -34,6 +35,20 @@ class Unambiguous(h11.Connection):
         return event
 
 
+class Ending:
+    """A transport that tells when it is closed: it waits until its last byte is read, and for that there is a bound."""
+
+    def __init__(self, transport: asyncio.Transport, closed: Callable[[], None]) -> None:
+        self._transport, self._closed = transport, closed
+
+    def close(self) -> None:
+        self._transport.close()
+        self._closed()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class Bounded(H11Protocol):
     """uvicorn's own, with a bound on each way to keep it waiting. Bodies that are read, `bounded_body` bounds."""
 
@@ -46,22 +61,20 @@ class Bounded(H11Protocol):
         self.conn = Unambiguous(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
-        super().connection_made(transport)
-        self._sending = self.loop.call_later(self.head_within_s, self._hang_up)
+        super().connection_made(cast(asyncio.Transport, Ending(transport, self._bound_reading)))
+        self._sending = self.loop.call_later(self.head_within_s, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._bound_sending()
 
+    def eof_received(self) -> None:
+        super().eof_received()
+        self._bound_reading()  # asyncio closes what nobody writes to
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.transport.is_closing():
-            self._bound_reading()
         self._bound_sending()
-
-    def timeout_keep_alive_handler(self) -> None:
-        super().timeout_keep_alive_handler()
-        self._bound_reading()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -69,14 +82,15 @@ class Bounded(H11Protocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if not self.transport.is_closing():  # which waits until the last byte is read
+        if not self.transport.is_closing():
             _cancel(self._reading)
             self._reading = None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
         _cancel(self._sending, self._reading)
         self._sending = self._reading = None
-        super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is answered like everything else, where no answer has begun."""
@@ -89,14 +103,10 @@ class Bounded(H11Protocol):
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")
-        self._hang_up()
-
-    def _hang_up(self) -> None:
         self.transport.close()
-        self._bound_reading()
 
     def _bound_reading(self) -> None:
-        if self._reading is None:
+        if self._reading is None and self in self.connections:
             self._reading = self.loop.call_later(self.read_within_s, self.transport.abort)
 
     def _bound_sending(self) -> None:
@@ -106,7 +116,7 @@ class Bounded(H11Protocol):
             _cancel(self._sending)
             self._sending = None
         elif self._sending is None:
-            self._sending = self.loop.call_later(within_s, self._hang_up)
+            self._sending = self.loop.call_later(within_s, self.transport.close)
 
     def _owed(self) -> float | None:
         """How long the rest of what the client has begun to send may take; None where nobody waits for it."""

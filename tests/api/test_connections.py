@@ -332,8 +332,12 @@ def test_requests_that_wait_for_an_answer_fill_no_memory() -> None:
         assert greeted(connection)
 
 
-def test_an_end_nobody_reads_keeps_no_connection() -> None:
-    """Little enough of it is left that the server need not wait for room, and the server hangs up."""
+WAYS_TO_END = ["the server hangs up", "the client sends no more", "the application fails"]
+
+
+@pytest.mark.parametrize("way", WAYS_TO_END)
+def test_an_end_nobody_reads_keeps_no_connection(way: str) -> None:
+    """So little of it is left that the server need not wait for room."""
     here: list[Bounded] = []
 
     class Noted(bounded(**SOON)):  # type: ignore[misc]  # the class is made there
@@ -345,15 +349,24 @@ def test_an_end_nobody_reads_keeps_no_connection() -> None:
         if scope["type"] == "lifespan":
             await hello(scope, receive, send)
             return
-        close = [(b"connection", b"close")] if here[0].transport.get_write_buffer_size() else []
+        full = here[0].transport.get_write_buffer_size() > 0
+        close = [(b"connection", b"close")] if full and way == "the server hangs up" else []
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"20000"), *close]})
+        if full and way == "the application fails":
+            raise RuntimeError(way)
         await send({"type": "http.response.body", "body": b"x" * 20_000})
 
     with listening(large, connections=Noted) as server, connected(server.url) as connection:
-        while not (here and here[0].transport.is_closing()):
+        connection.sendall(HELLO)
+        eventually(lambda: here, PATIENCE_S)
+        while not here[0].transport.is_closing():
+            if way == "the client sends no more" and here[0].transport.get_write_buffer_size():
+                connection.shutdown(socket.SHUT_WR)
+                break
             connection.sendall(HELLO)
             time.sleep(PAUSE_S / 10)
         eventually(lambda: here[0] not in here[0].connections, PATIENCE_S)
+        assert here[0]._reading is None
 
 
 def test_it_is_encrypted_for_whoever_trusts_the_certificate(tmp_path: Path) -> None:
