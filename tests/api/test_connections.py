@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,20 +35,29 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers without a look at the body."""
-    if scope["type"] == "lifespan":
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+def whole(app: ASGIApp) -> ASGIApp:
+    """With the part of the protocol that is about no request."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
         for _ in range(2):
             message = await receive()
             await send({"type": f"{message['type']}.complete"})
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
-    await send({"type": "http.response.body", "body": b"hello"})
+
+    return answer
 
 
 @contextmanager
 def listening(
     app: ASGIApp = hello, tls: Tls | None = None, connections: type[Bounded] | None = None
 ) -> Iterator[Server]:
-    server = Server(app, bound("127.0.0.1", 0), tls, connections or bounded(**SOON))
+    server = Server(whole(app), bound("127.0.0.1", 0), tls, connections or bounded(**SOON))
     server.start()
     try:
         yield server
@@ -140,9 +149,6 @@ def test_an_answer_nobody_reads_is_given_up() -> None:
     ended = threading.Event()
 
     async def endless(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await hello(scope, receive, send)
-            return
         await send({"type": "http.response.start", "status": 200, "headers": []})
         message = await receive()
         while message["type"] != "http.disconnect":
@@ -172,7 +178,7 @@ def test_an_answer_nobody_reads_is_given_up() -> None:
     ],
 )
 def test_what_is_no_http_is_told_so(sent: bytes) -> None:
-    with listening() as server, connected(server.url) as connection:
+    with listening(connections=Bounded) as server, connected(server.url) as connection:
         connection.sendall(sent)
         assert "with TLS where the address is https" in detail(everything(connection))
 
@@ -206,9 +212,6 @@ def test_what_has_no_end_is_cut_off_long_before_its_time(beginning: bytes, more:
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Says method, path, body, and the headers that a trailer might bring."""
-    if scope["type"] == "lifespan":
-        await hello(scope, receive, send)
-        return
     body, more = b"", True
     while more:
         message = await receive()
@@ -237,7 +240,7 @@ def answers(said: bytes) -> list[tuple[int, bytes]]:
 
 def asked(first: bytes, *later: bytes) -> list[tuple[int, bytes]]:
     """What `echo` answers to these, each a segment of its own, the last one followed by a request to hang up."""
-    with listening(echo) as server, connected(server.url) as connection:
+    with listening(echo, connections=Bounded) as server, connected(server.url) as connection:
         for segment in (first, *later, b"GET /bye HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"):
             connection.sendall(segment)
             time.sleep(PAUSE_S)
@@ -282,7 +285,7 @@ def test_a_trailer_is_no_header() -> None:
 
 @pytest.mark.parametrize("wrong", [b"GARBAGE\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"], ids=["garbage", "no Host"])
 def test_what_is_no_http_waits_for_the_answers_before_it(wrong: bytes) -> None:
-    with listening(echo) as server, connected(server.url) as connection:
+    with listening(echo, connections=Bounded) as server, connected(server.url) as connection:
         connection.sendall(b"GET /first HTTP/1.1\r\nHost: here\r\n\r\n" + wrong)
         first, second = answers(everything(connection))
     assert first == (200, b"GET /first ")
@@ -293,16 +296,13 @@ def test_a_body_that_breaks_off_its_rules_cuts_no_400_into_its_answer() -> None:
     begun = threading.Event()
 
     async def early(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await hello(scope, receive, send)
-            return
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
         await send({"type": "http.response.body", "body": b"begun", "more_body": True})
         begun.set()
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    with listening(early) as server, connected(server.url) as connection:
+    with listening(early, connections=Bounded) as server, connected(server.url) as connection:
         connection.sendall(CHUNKED)
         assert begun.wait(PATIENCE_S)
         connection.sendall(b"no number\r\n")
@@ -320,11 +320,11 @@ def test_requests_that_wait_for_an_answer_fill_no_memory() -> None:
     released = threading.Event()
 
     async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
-        while scope["type"] != "lifespan" and not released.is_set():
+        while not released.is_set():
             await asyncio.sleep(PAUSE_S)
         await hello(scope, receive, send)
 
-    with listening(waiting) as server, connected(server.url) as connection:
+    with listening(waiting, connections=Bounded) as server, connected(server.url) as connection:
         connection.settimeout(1.0)
         with pytest.raises(TimeoutError):
             push(connection, HELLO * 1_000_000)
@@ -340,15 +340,12 @@ def test_an_end_nobody_reads_keeps_no_connection(way: str) -> None:
     """So little of it is left that the server need not wait for room."""
     here: list[Bounded] = []
 
-    class Noted(bounded(**SOON)):  # type: ignore[misc]  # the class is made there
+    class Noted(bounded(read_within_s=SOON["read_within_s"])):  # type: ignore[misc]  # the class is made there
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
             here.append(self)
 
     async def large(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await hello(scope, receive, send)
-            return
         full = here[0].transport.get_write_buffer_size() > 0
         close = [(b"connection", b"close")] if full and way == "the server hangs up" else []
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"20000"), *close]})
@@ -359,12 +356,13 @@ def test_an_end_nobody_reads_keeps_no_connection(way: str) -> None:
     with listening(large, connections=Noted) as server, connected(server.url) as connection:
         connection.sendall(HELLO)
         eventually(lambda: here, PATIENCE_S)
-        while not here[0].transport.is_closing():
-            if way == "the client sends no more" and here[0].transport.get_write_buffer_size():
-                connection.shutdown(socket.SHUT_WR)
-                break
-            connection.sendall(HELLO)
-            time.sleep(PAUSE_S / 10)
+        with suppress(ConnectionError):  # on a machine that is slow just here it is over already
+            while not here[0].transport.is_closing():
+                if way == "the client sends no more" and here[0].transport.get_write_buffer_size():
+                    connection.shutdown(socket.SHUT_WR)
+                    break
+                connection.sendall(HELLO)
+                time.sleep(PAUSE_S / 10)
         eventually(lambda: here[0] not in here[0].connections, PATIENCE_S)
         assert here[0]._reading is None
 
