@@ -63,7 +63,6 @@ def ratio(without: ArrayLike, with_load: ArrayLike, seed: int = SEED) -> tuple[f
 
 def page(command: str, setup: Setup, rounds: Sequence[Round]) -> str:
     """The report in Markdown."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     quiet, loaded = [each for each in rounds if each.load is None], [each for each in rounds if each.load]
     loads = [each.load for each in loaded if each.load]
     requests = [request for load in loads for request in load.requests]
@@ -72,13 +71,7 @@ def page(command: str, setup: Setup, rounds: Sequence[Round]) -> str:
         [
             "# The API under load\n",
             f"`{command}`\n",
-            f"{setup.releases:,} releases in progress, each judged by three metrics of a real Prometheus every "
-            f"{setup.interval_s:g} seconds, on the embedded API server; all but ten are copies of these under "
-            "other names. The load is a process of its own: "
-            f"{setup.watchers} watchers of server-sent events (half on one Release each, half on all of them) and "
-            f"{setup.per_second:g} requests a second, each sent when it is due, whatever came of those before. One "
-            f"machine of {os.cpu_count()} cores and {memory:.0f} GB runs all of it: the controller, Prometheus and its "
-            "exporter, the API server, the load, and the pods' part.\n",
+            _what_is_measured(setup),
             f"## Answers, in {seconds:.0f} s of load\n",
             "Milliseconds from when a request was due to the last byte of its answer.\n",
             "| request | number | median | p90 | p99 | max | MB | not 2xx |",
@@ -112,6 +105,19 @@ def page(command: str, setup: Setup, rounds: Sequence[Round]) -> str:
             f"{_stolen(loaded)} % with it.",
             "",
         ]
+    )
+
+
+def _what_is_measured(setup: Setup) -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return (
+        f"{setup.releases:,} releases in progress, each judged by three metrics of a real Prometheus every "
+        f"{setup.interval_s:g} seconds, on the embedded API server; all but ten are copies of these under "
+        "other names. The load is a process of its own: "
+        f"{setup.watchers} watchers of server-sent events (half on one Release each, half on all of them) and "
+        f"{setup.per_second:g} requests a second, each sent when it is due, whatever came of those before. One "
+        f"machine of {os.cpu_count()} cores and {memory:.0f} GB runs all of it: the controller, Prometheus and its "
+        "exporter, the API server, the load, and the pods' part.\n"
     )
 
 

@@ -114,8 +114,7 @@ class Served:
 
 def _token(cluster: Cluster, namespace: str, verbs: tuple[str, ...], only: str) -> str:
     name = _account((*verbs, only) if only else verbs)
-    account = {"metadata": {"name": name, "namespace": namespace}}
-    cluster.create(SERVICE_ACCOUNT, account)
+    cluster.create(SERVICE_ACCOUNT, {"metadata": {"name": name, "namespace": namespace}})
     if verbs:
         rule: Object = {"apiGroups": ["headgate.dev"], "resources": ["releases"], "verbs": list(verbs)}
         rule |= {"resourceNames": [only]} if only else {}
@@ -126,7 +125,13 @@ def _token(cluster: Cluster, namespace: str, verbs: tuple[str, ...], only: str) 
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
         }
         cluster.create(ROLE_BINDING, binding)
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", **account, "spec": {}}
+    return account_token(cluster, namespace, name)
+
+
+def account_token(cluster: Cluster, namespace: str, name: str) -> str:
+    """Of a ServiceAccount that there is."""
+    meta = {"name": name, "namespace": namespace}
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "metadata": meta, "spec": {}}
     return str(cluster.create(SERVICE_ACCOUNT, request, subresource="token")["status"]["token"])
 
 

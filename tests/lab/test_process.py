@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from delivery.errors import InvalidSpec
 from delivery.lab import process
 from delivery.lab import prometheus as prometheus_module
 from delivery.lab.mesh import proxy
 from delivery.lab.process import ProcessFailed, free_port
-from delivery.lab.prometheus import Prometheus, find_prometheus
+from delivery.lab.prometheus import Prometheus
 from delivery.lab.readiness import answers
 from tests.conditions import eventually
 
@@ -57,14 +56,11 @@ def test_who_answers_for_a_program_that_ended_is_another(tmp_path: Path) -> None
     ended.stop()
 
 
+@pytest.mark.usefixtures("prometheus_here")
 def test_envoy_and_prometheus_start_again_when_their_port_was_taken_meanwhile(
     taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it goes when another program is faster between the choice of a port and its use."""
-    try:
-        find_prometheus()
-    except InvalidSpec as missing:
-        pytest.skip(str(missing))
     choices = {module: iter([taken]) for module in (proxy, prometheus_module)}
     for module, first in choices.items():
         monkeypatch.setattr(module, "free_port", lambda first=first: next(first, None) or free_port())

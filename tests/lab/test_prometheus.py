@@ -18,7 +18,7 @@ from delivery.lab.mesh.naming import Upstream
 from delivery.lab.mesh.proxy import start_proxy
 from delivery.lab.mesh.translate import assignment, cluster, routes
 from delivery.lab.process import Process, free_port
-from delivery.lab.prometheus import Dialect, Prometheus, find_prometheus
+from delivery.lab.prometheus import Dialect, Prometheus
 from delivery.lab.readiness import answers
 from tests.conditions import eventually
 
@@ -60,12 +60,8 @@ def told(request: pytest.FixtureRequest) -> Told:
 
 
 @pytest.fixture
-def mesh(tmp_path: Path, told: Told) -> Iterator[tuple[Envoy, Prometheus]]:
+def mesh(tmp_path: Path, told: Told, prometheus_here: None) -> Iterator[tuple[Envoy, Prometheus]]:
     """One pod that answers /ready with 200 and everything else with 500, behind Envoy, scraped by Prometheus."""
-    try:
-        find_prometheus()
-    except Exception as missing:
-        pytest.skip(str(missing))
     with ExitStack() as stack:
         port = free_port("127.9.8.7")
         env = {"LAB_ADDRESS": "127.9.8.7", "LAB_PORT": str(port), "LAB_POD": "p", "LAB_VERSION": "1"}

@@ -13,14 +13,14 @@ import pytest
 import urllib3
 import yaml
 
-from delivery.lab.shop_routes import MeshName, ShopRoutes, shop_routes
+from delivery.lab.shop_routes import MeshName, shop_routes
 from delivery.reconcile.route_finding import kind_of
 from mesh_adapters.meshes import meshes
 from tests.scenarios.in_process import connected
 from tests.scenarios.process import Process, Watched
-from tests.scenarios.stories import BAD, GOOD, STORIES, Story
+from tests.scenarios.stories import BAD, GOOD, Story
 from tests.scenarios.telling import Told, check, live, prepared
-from tests.scenarios.universe import POLICY_SPEC
+from tests.scenarios.test_meshes import NAMED, policy
 
 MANIFEST = Path(__file__).parents[2] / "manifests" / "rbac.yaml"
 PATH = re.compile(
@@ -70,10 +70,9 @@ class Noted:
         return answer
 
 
-def needed_for(story: Story, mesh: ShopRoutes) -> set[Right]:
+def needed_for(story: Story, mesh: MeshName) -> set[Right]:
     """By a controller that lives through all of a story."""
-    policy = {**POLICY_SPEC, "mesh": {"provider": mesh.provider, "metrics": "istio"}}
-    universe, invariants = prepared(story, None, policy, mesh)
+    universe, invariants = prepared(story, None, policy(mesh), shop_routes(mesh))
     noted = Noted(universe.pool)
     cluster = connected(noted)
     universe.parties.append(Process(universe, cluster, hearing=Watched(universe, cluster)).turn)
@@ -85,11 +84,10 @@ def needed_for(story: Story, mesh: ShopRoutes) -> set[Right]:
 @pytest.fixture(scope="module")
 def needed() -> set[Right]:
     """By stories on every mesh; those that are particular on the first."""
-    by_name = {story.name: story for story in STORIES}
     particular = ["a newer version comes", "our Services are deleted", "the route is deleted", "the policy is deleted"]
-    told = [(by_name[name], MeshName.ISTIO) for name in particular]
+    told = [(NAMED[name], MeshName.ISTIO) for name in particular]
     told += [(story, mesh) for story in (GOOD, BAD) for mesh in MeshName]
-    return set().union(*(needed_for(story, shop_routes(mesh)) for story, mesh in told))
+    return set().union(*(needed_for(story, mesh) for story, mesh in told))
 
 
 def test_a_request_is_named_as_rbac_names_it() -> None:

@@ -33,6 +33,7 @@ from tests.conftest import Planes, fresh_namespace
 from tests.reconcile.conftest import grounds  # noqa: F401 (the fixture)
 from tests.reconcile.rig import Rig
 from tests.scenarios.served_prometheus import served
+from tests.served import account_token
 
 pytestmark = pytest.mark.e2e
 RIGHTS = Path(__file__).parents[2] / "manifests" / "rbac.yaml"
@@ -172,11 +173,8 @@ def account(
     kinds = {kind.name: kind for kind in (NAMESPACE, SERVICE_ACCOUNT, *roles)}
     for each in yaml.safe_load_all(RIGHTS.read_text()):
         cluster.create(kinds[each["kind"]], each)
-    meta = {"name": "headgate", "namespace": "headgate"}
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "metadata": meta, "spec": {}}
-    answer = cluster.create(SERVICE_ACCOUNT, request, subresource="token")
     content = yaml.safe_load(planes("real").kubeconfig.read_text())
-    content["users"][0]["user"]["token"] = answer["status"]["token"]
+    content["users"][0]["user"]["token"] = account_token(cluster, "headgate", "headgate")
     kubeconfig = tmp_path_factory.mktemp("account") / "kubeconfig"
     kubeconfig.write_text(yaml.safe_dump(content))
     return kubeconfig
